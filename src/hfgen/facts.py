@@ -1,0 +1,143 @@
+"""What the Hub knows about a model, typed: the only reader of its JSON record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+# The tokens that transformers hands to a chat template (SpecialTokensMixin.SPECIAL_TOKENS_ATTRIBUTES, v5).
+_TOKEN_NAMES: Final = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+TEXT_TASKS: Final = frozenset({"text-generation", "image-text-to-text", "text2text-generation", "conversational"})
+IMAGE_TASKS: Final = frozenset({"text-to-image"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMapping:
+    """One Inference Provider that serves the model, and the model's name there."""
+
+    provider: str
+    provider_id: str
+    task: str
+    status: str = "live"
+    adapter_path: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether the provider's last health check passed; `staging` counts, as the Hub routes to it."""
+        return self.status != "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A model's record: never guessed from its name.
+
+    Attributes:
+        id: `owner/name`, after any rename.
+        task: The pipeline tag, such as `text-generation`, or "".
+        family: `config.model_type`, such as `llama`, or "".
+        special_tokens: By transformers' names; a token that is not set is absent.
+        templates: Chat templates by name; `default` is the usual one.
+        context: Tokens that the model can see, when the record says so.
+        providers: Who serves the model, in the Hub's order.
+        revision: The commit that the facts are of, or "".
+    """
+
+    id: str
+    task: str = ""
+    family: str = ""
+    author: str = ""
+    library: str = ""
+    special_tokens: Mapping[str, str] = field(default_factory=dict[str, str])
+    templates: Mapping[str, str] = field(default_factory=dict[str, str])
+    context: int | None = None
+    providers: tuple[ProviderMapping, ...] = ()
+    revision: str = ""
+    gated: bool = False
+    private: bool = False
+
+    @property
+    def chats(self) -> bool:
+        """Whether the model has a chat template or a provider serves it as one."""
+        return bool(self.templates) or any(mapping.task == "conversational" for mapping in self.providers)
+
+    @property
+    def makes_text(self) -> bool:
+        """Whether its task, where it is known, ends in text."""
+        return self.task in TEXT_TASKS
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether its task is to make a picture of a text."""
+        return self.task in IMAGE_TASKS
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether it takes pictures in a conversation."""
+        return self.task == "image-text-to-text"
+
+    @classmethod
+    def from_hub(cls, record: Mapping[str, Any]) -> "ModelFacts":
+        """Read the record of `GET /api/models/{id}`; whatever is missing or malformed there is simply not known."""
+        config = _dict(record.get("config"))
+        tokenizer = _dict(config.get("tokenizer_config"))
+        gguf = _dict(record.get("gguf"))
+        context = gguf.get("context_length") or config.get("max_position_embeddings")
+        return cls(
+            id=_str(record.get("id") or record.get("modelId")),
+            task=_str(record.get("pipeline_tag")),
+            family=_str(config.get("model_type") or gguf.get("architecture")),
+            author=_str(record.get("author")),
+            library=_str(record.get("library_name")),
+            special_tokens=_special_tokens(tokenizer, gguf),
+            templates=_templates(tokenizer.get("chat_template") or config.get("chat_template_jinja"), gguf),
+            context=context if isinstance(context, int) else None,
+            providers=_providers(record.get("inferenceProviderMapping")),
+            revision=_str(record.get("sha")),
+            gated=bool(record.get("gated")),
+            private=bool(record.get("private")),
+        )
+
+
+def _str(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _special_tokens(tokenizer: dict[str, Any], gguf: dict[str, Any]) -> dict[str, str]:
+    tokens: dict[str, str] = {}
+    for name in _TOKEN_NAMES:
+        value: object = tokenizer.get(name)
+        # An AddedToken is stored as a dict with its text under "content".
+        text = value if isinstance(value, str) else _str(_dict(value).get("content")) or _str(gguf.get(name))
+        if text:
+            tokens[name] = text
+    return tokens
+
+
+def _templates(source: object, gguf: dict[str, Any]) -> dict[str, str]:
+    if isinstance(source, list):  # [{"name": "default", "template": "…"}, …]
+        entries = [_dict(entry) for entry in cast("list[object]", source)]
+        return {_str(e.get("name")): _str(e.get("template")) for e in entries if _str(e.get("template"))}
+    text = _str(source) or _str(gguf.get("chat_template"))
+    return {"default": text} if text else {}
+
+
+def _providers(mapping: object) -> tuple[ProviderMapping, ...]:
+    """Both forms that the Hub answers with: a dict by provider, or a list whose items name theirs."""
+    if isinstance(mapping, dict):
+        entries = [{**_dict(value), "provider": key} for key, value in cast("dict[str, object]", mapping).items()]
+    else:
+        entries = [_dict(entry) for entry in cast("list[object]", mapping if isinstance(mapping, list) else [])]
+    return tuple(
+        ProviderMapping(
+            provider=_str(entry.get("provider")),
+            provider_id=_str(entry.get("providerId")),
+            task=_str(entry.get("task")),
+            status=_str(entry.get("status")) or "live",
+            adapter_path=_str(entry.get("adapterWeightsPath")),
+        )
+        for entry in entries
+        if _str(entry.get("provider"))
+    )

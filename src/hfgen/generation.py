@@ -1,0 +1,240 @@
+"""All that was asked for, as one frozen value; checked here, before any I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from typing_extensions import TypedDict
+
+from hfgen.errors import UnknownOption, UsageError
+from hfgen.limits import Limits
+from hfgen.messages import Messages, check_messages, ends_with_assistant
+from hfgen.sizes import Size, size_of
+
+Mode: TypeAlias = Literal["auto", "chat", "raw"]
+Action: TypeAlias = Literal["next", "continue", "variant"]
+SpecialTokens: TypeAlias = Literal["keep", "neutralise", "refuse"]
+
+
+class Options(TypedDict, total=False, closed=True):
+    """Every option beside the named arguments. None of them is ever swallowed: a server that cannot do one is named.
+
+    Sampling: `top_p, top_k, min_p, stop, repetition_penalty, presence_penalty, frequency_penalty, logprobs` (True, or
+    how many alternatives). Form: `tools, tool_choice, response_format, chat_template_kwargs`. Route: `provider,
+    bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
+    scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
+    `strict` (raise where hfgen would warn), `special_tokens_in_content`.
+    """
+
+    top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    stop: str | Sequence[str] | None
+    repetition_penalty: float | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    logprobs: bool | int | None
+    tools: Sequence[Mapping[str, Any]] | None
+    tool_choice: str | Mapping[str, Any] | None
+    response_format: Mapping[str, Any] | None
+    chat_template_kwargs: Mapping[str, Any] | None
+    provider: str | None
+    bill_to: str | None
+    mode: Mode
+    n: int
+    negative_prompt: str | None
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    scheduler: str | None
+    connect_timeout: float | None
+    first_token_timeout: float | None
+    idle_timeout: float | None
+    total_timeout: float | None
+    strict: bool
+    special_tokens_in_content: SpecialTokens | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn; None leaves it to the model's own defaults. `temperature=0` is greedy."""
+
+    max_tokens: int | None = 1024
+    temperature: float | None = None
+    seed: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    stop: tuple[str, ...] = ()
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logprobs: int | None = None
+    """How many alternatives to report for each token; 0 for the token alone, None for no log probabilities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is asked of a text-to-image model; sizes in pixels."""
+
+    size: Size | None = None
+    n: int = 1
+    negative_prompt: str | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One request, before anything is known of the model or the server.
+
+    Attributes:
+        prompt: Sent as it is in place of the messages (raw text, or what to paint), or None.
+        continues: The last message is the assistant's and is to be continued.
+        extra: Keys for the top level of the request's body.
+    """
+
+    model: str = ""
+    messages: Messages = ()
+    prompt: str | None = None
+    continues: bool = False
+    stream: bool = True
+    sampling: Sampling = field(default_factory=Sampling)
+    picture: Picture = field(default_factory=Picture)
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str | Mapping[str, Any] | None = None
+    response_format: Mapping[str, Any] | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    provider: str = ""
+    bill_to: str = ""
+    mode: Mode = "auto"
+    strict: bool = False
+    special_tokens: SpecialTokens | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def text(self) -> str:
+        """The prompt given, or "" when the messages are the prompt."""
+        return self.prompt or ""
+
+
+_OPTIONS: Final = frozenset(Options.__annotations__)
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "temperature": (0, 100),
+    "top_p": (0, 1),
+    "min_p": (0, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+    "repetition_penalty": (0, 100),
+}
+_LARGEST_SEED: Final = 2**32 - 1  # TGI and llama.cpp hold it in 32 bits; one more is another seed or an error
+
+
+def generation(  # noqa: PLR0917 - the waist's own argument list, passed on
+    model: str,
+    messages: Messages,
+    prompt: str | None,
+    action: str | None,
+    sampling: Mapping[str, Any],
+    image: tuple[str | None, int | None, int | None],
+    extra: Mapping[str, Any] | None,
+    limits: Limits,
+    options: Options,
+    *,
+    stream: bool = True,
+) -> Generation:
+    """Check everything that can be checked without I/O, and freeze it.
+
+    Raises:
+        UsageError: A value that no server could take; the argument is named.
+    """
+    if prompt is None or messages:
+        check_messages(messages)
+    if action not in (None, *get_args(Action)):
+        raise UsageError(f"action={action!r}: it must be one of {', '.join(get_args(Action))}, or None")
+    continues = action == "continue"
+    if continues and not ends_with_assistant(messages):
+        raise UsageError("action='continue' needs an assistant message at the end: there is nothing to continue")
+    mode: Mode = options.get("mode") or "auto"
+    if mode not in get_args(Mode):
+        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(get_args(Mode))}")
+    aspect_ratio, width, height = image
+    return Generation(
+        model=model,
+        messages=tuple(messages),
+        prompt=prompt,
+        continues=continues,
+        stream=stream,
+        sampling=_sampling({**sampling, **options}),
+        picture=Picture(
+            size=size_of(aspect_ratio, width, height),
+            n=_at_least("n", options.get("n", 1), 1),
+            negative_prompt=options.get("negative_prompt"),
+            num_inference_steps=options.get("num_inference_steps"),
+            guidance_scale=options.get("guidance_scale"),
+            scheduler=options.get("scheduler"),
+        ),
+        tools=tuple(options.get("tools") or ()),
+        tool_choice=options.get("tool_choice"),
+        response_format=options.get("response_format"),
+        template_kwargs=dict(options.get("chat_template_kwargs") or {}),
+        extra=dict(extra or {}),
+        provider=options.get("provider") or "",
+        bill_to=options.get("bill_to") or "",
+        mode=mode,
+        strict=options.get("strict", False),
+        special_tokens=options.get("special_tokens_in_content"),
+        limits=limits,
+    )
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Refuse an option that does not exist, and name the nearest that does.
+
+    Raises:
+        UnknownOption: It is also a TypeError, as for any misspelt keyword.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
+
+    for name in options.keys() - _OPTIONS:
+        near = get_close_matches(name, _OPTIONS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(sorted(_OPTIONS))}."
+        raise UnknownOption(f"no option is called {name!r}", hint=hint)
+
+
+def _sampling(given: Mapping[str, Any]) -> Sampling:
+    for name, (low, high) in _RANGES.items():
+        value = given.get(name)
+        if value is not None and not low <= value <= high:
+            raise UsageError(f"{name}={value!r}: it must lie between {low} and {high}")
+    seed = given.get("seed")
+    if seed is not None and not 0 <= seed <= _LARGEST_SEED:
+        raise UsageError(f"seed={seed!r}: it must lie between 0 and {_LARGEST_SEED}")
+    max_tokens = given.get("max_tokens")
+    stop = given.get("stop") or ()
+    return Sampling(
+        max_tokens=None if max_tokens is None else _at_least("max_tokens", max_tokens, 1),
+        temperature=given.get("temperature"),
+        seed=seed,
+        top_p=given.get("top_p"),
+        top_k=given.get("top_k"),
+        min_p=given.get("min_p"),
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        repetition_penalty=given.get("repetition_penalty"),
+        presence_penalty=given.get("presence_penalty"),
+        frequency_penalty=given.get("frequency_penalty"),
+        logprobs=_logprobs(given.get("logprobs")),
+    )
+
+
+def _logprobs(asked: bool | int | None) -> int | None:
+    if asked is None or asked is False:
+        return None
+    return 0 if asked is True else asked
+
+
+def _at_least(name: str, value: int, least: int) -> int:
+    if value < least:
+        raise UsageError(f"{name}={value!r}: it must be at least {least}")
+    return value

@@ -1,0 +1,1 @@
+"""What the Hugging Face Hub knows: records of models, lists of models."""

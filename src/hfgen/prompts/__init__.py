@@ -1,0 +1,1 @@
+"""Exact prompts: what a model was trained on, byte for byte."""

@@ -1,0 +1,1 @@
+"""The waist, and the one way through it."""

@@ -1,0 +1,1 @@
+"""Which server is this, and what can it do."""

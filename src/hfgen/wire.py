@@ -1,0 +1,131 @@
+"""What passes between a dialect and the network: an address, a request, and what comes back.
+
+All values. A dialect makes a `WireRequest` for a `Target`; an `Exchange` sends it and hands back `Frame`s, which the
+dialect reads.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from hfgen.limits import Limits
+
+ServerKind: TypeAlias = Literal[
+    "router", "tgi", "vllm", "llamacpp", "sglang", "transformers", "toolkit", "openai", "unknown"
+]
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: what a token belongs to (RFC 6454)."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    port = parts.port if parts.port not in (None, default) else None
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}:{port}" if port else f"{parts.scheme}://{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes and as whom.
+
+    Attributes:
+        base: The URL that a dialect's path is appended to, without a trailing slash.
+        kind: Which server answers there.
+        model: The model's name on this server's wire.
+        token: Sent to this target's origin only; never shown.
+        headers: Further headers of every request to this target.
+        path: The full path given by the user in place of the dialect's own, or "".
+        label: What a person would call this server.
+    """
+
+    base: str
+    kind: ServerKind = "openai"
+    model: str = ""
+    token: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    path: str = ""
+    label: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return origin_of(self.base)
+
+    @property
+    def name(self) -> str:
+        """How errors name the server."""
+        return self.label or self.origin
+
+    def url(self, path: str) -> str:
+        """The address of `path` on this target; a full path given by the user wins."""
+        return self.base + (self.path or path)
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
+
+    url: str
+    body: bytes | None = None
+    method: Literal["GET", "POST", "DELETE"] = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    delay: float = 0.0
+    """Seconds to wait before sending: a job that is polled."""
+    dropped: tuple[str, ...] = ()
+    """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
+
+
+class Named(NamedTuple):
+    """A server-sent event with an event name of its own (`event: error`)."""
+
+    name: str
+    data: bytes
+
+
+class Body(NamedTuple):
+    """The whole body of an answer that is not an event stream."""
+
+    media_type: str
+    data: bytes
+
+
+Frame: TypeAlias = bytes | Named | Body
+"""`bytes` is the data field of a plain server-sent event."""
+
+
+class Marker(Enum):
+    """What a dialect reads that is no event of its own."""
+
+    END = "end"
+    """The server says that nothing more comes (`[DONE]`)."""
+
+
+END: Final = Marker.END
+
+
+class Answer(Protocol):
+    """An answer whose head has come and was a success."""
+
+    status: int
+    headers: Mapping[str, str]
+    request_id: str
+
+    async def read(self) -> Sequence[Frame]:
+        """The frames that have arrived, at least one; none at the end of the body."""
+        ...
+
+
+class Exchange(Protocol):
+    """The one door to the network; a test double implements it in a few lines."""
+
+    def open(self, request: WireRequest, target: Target, limits: Limits) -> AbstractAsyncContextManager[Answer]:
+        """Send the request; leaving the context closes the connection unless the answer was read to its end.
+
+        Raises:
+            HfgenError: No answer, none in time, or one that is an error (an error status, read to the end).
+        """
+        ...
