@@ -1,0 +1,162 @@
+"""One attempt at an answer: a request, and the requests that its dialect asks for in its turn (a job that is polled)."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from hfgen.errors import HfgenError, ServerError, TimedOut, TruncatedStream
+from hfgen.events import Event, ImageResponse
+from hfgen.generation import Generation
+from hfgen.providers.routes import Route
+from hfgen.providers.shape import Shape
+from hfgen.wire import Answer, Exchange, Frame, WireRequest
+
+_GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
+
+
+class Attempt:
+    """Reads one answer in batches: what has arrived is decoded and shaped at once, and handed out together.
+
+    Used as an async context manager; leaving it closes the connection, so that the server stops.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        generation: Generation,
+        route: Route,
+        request: WireRequest,
+        exchange: Exchange,
+        shape: Shape,
+        deadline: float | None,
+    ) -> None:
+        self.shape = shape
+        self._generation = generation
+        self._route = route
+        self._exchange = exchange
+        self._deadline = deadline  # on the event loop's clock
+        self._next: WireRequest | None = request
+        self._open: AbstractAsyncContextManager[Answer] | None = None
+        self._answer: Answer | None = None
+        self._error: HfgenError | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close(kind, error, trace)
+
+    async def read(self) -> list[Event]:
+        """The events that have come, at least one; none when the answer is complete.
+
+        Raises:
+            HfgenError: What went wrong, after all that came before it was handed out.
+        """
+        while not self._error:
+            try:
+                async with asyncio.timeout_at(self._deadline) if self._deadline else _FOREVER:
+                    events = await self._step()
+            except TimeoutError as error:
+                self._error = error if isinstance(error, HfgenError) else TimedOut("the total time limit has passed")
+                break
+            if events is None:
+                return []
+            if events:
+                return events
+        assert self._error is not None  # noqa: S101 - the loop ends only so
+        raise self._error
+
+    async def _step(self) -> list[Event] | None:
+        """Open, or read once; None at the complete end."""
+        if self._answer is None:
+            if self._next is None:
+                return None
+            request, self._next = self._next, None
+            self._open = self._exchange.open(request, self._route.target, self._generation.limits)
+            self._answer = await self._open.__aenter__()
+            return []
+        frames = await self._frames()
+        events = self._decode(frames)
+        if not self._error and (self.shape.closed or not frames):
+            await self._finish(self._answer, at_end=not frames)
+        return events
+
+    async def _frames(self) -> Sequence[Frame]:
+        """What has arrived; after the finish reason only for a moment more."""
+        assert self._answer is not None  # noqa: S101
+        if self.shape.finish is None:
+            return await self._answer.read()
+        try:
+            async with asyncio.timeout(_GRACE):
+                return await self._answer.read()
+        except (TimeoutError, HfgenError):
+            return ()  # the answer is complete: whatever comes now, or does not, changes nothing
+
+    def _decode(self, frames: Sequence[Frame]) -> list[Event]:
+        events: list[Event] = []
+        decode, feed = self._route.dialect.decode, self.shape.feed
+        try:
+            for frame in frames:
+                for item in decode(frame):
+                    if isinstance(item, WireRequest):
+                        self._next = item
+                    else:
+                        events.extend(feed(item))
+                if self.shape.closed:
+                    break
+        except HfgenError as error:
+            if self.shape.finish is None:  # after the finish reason an error changes nothing
+                self._error = error
+        return [self._signed(event) if isinstance(event, ImageResponse) else event for event in events]
+
+    async def _finish(self, answer: Answer, *, at_end: bool) -> None:
+        """Release the connection for the next call where the body ends at once; see that the answer is whole."""
+        if not at_end:
+            try:
+                async with asyncio.timeout(_GRACE):
+                    while await answer.read():
+                        pass
+            except (TimeoutError, HfgenError):
+                pass
+        await self._close(None, None, None)
+        if self._next is not None or self.shape.complete:
+            return
+        if self.shape.started:
+            self._error = TruncatedStream("the stream ended without a finish reason: the answer is cut")
+        else:
+            self._error = ServerError("the server answered with nothing", hint="Try again, or ask another server.")
+
+    def _signed(self, image: ImageResponse) -> ImageResponse:
+        asked = self._generation
+        return msgspec.structs.replace(
+            image,
+            prompt=image.prompt or asked.text,
+            model=image.model or asked.model,
+            server=image.server or self._route.target.name,
+            seed=asked.sampling.seed if image.seed is None else image.seed,
+        )
+
+    async def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        opened, self._open, self._answer = self._open, None, None
+        if opened is not None:
+            await opened.__aexit__(kind, error, trace)
+
+
+class _Forever:
+    """No time limit, in the form of one."""
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+_FOREVER: Final = _Forever()

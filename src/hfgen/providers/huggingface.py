@@ -1,0 +1,213 @@
+"""`HuggingFaceInference`: text and pictures from any Hugging Face model."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from typing_extensions import Unpack, override
+
+from hfgen.errors import HfgenError, UsageError
+from hfgen.events import Event, FinishReason, Progress, Usage
+from hfgen.generation import Generation, Options, check_options, generation
+from hfgen.hub import catalogue
+from hfgen.hub.client import MODEL_DATA, get_model_data, hub_token
+from hfgen.limits import Limits
+from hfgen.messages import Messages
+from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
+from hfgen.providers.endpoint import plan_endpoint
+from hfgen.providers.pipeline import stream as run
+from hfgen.providers.plan import Plan
+from hfgen.providers.router import plan_router
+from hfgen.transport.session import Session
+
+_LOCAL: Final = frozenset({catalogue.LOCAL, f"{catalogue.LOCAL}/smollm2"})
+
+
+class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
+    """Streams answers of the models of the Hugging Face platform, of a server of yours, or of the local model.
+
+    Every method is a class method: the class and an instance work alike.
+    """
+
+    url = "https://huggingface.co"
+    parent = "HuggingFace"
+    working = True
+    default_model = catalogue.DEFAULT_MODEL
+    default_image_model: ClassVar[str] = catalogue.DEFAULT_IMAGE_MODEL
+    model_aliases = catalogue.MODEL_ALIASES
+    image_models: ClassVar[list[str]] = list(catalogue.IMAGE_MODELS)
+    vision_models: ClassVar[list[str]] = list(catalogue.VISION_MODELS)
+    model_data: ClassVar[Mapping[str, Mapping[str, Any]]] = MODEL_DATA
+
+    @override
+    @classmethod
+    def get_models(cls) -> list[str]:
+        """The names of the models that can be asked for, trending first; blocking, and safe inside a running loop.
+
+        Without the Hub these are the built-in names; a failure is never remembered.
+        """
+        models: list[str] = []
+        thread = threading.Thread(target=lambda: models.extend(asyncio.run(cls.get_models_async())), daemon=True)
+        thread.start()
+        thread.join()
+        return models
+
+    @classmethod
+    async def get_models_async(cls, session: Session | None = None) -> list[str]:
+        """`get_models` for async callers."""
+        try:
+            async with _borrowed(session, None) as open_session:
+                listed = await catalogue.list_models(open_session, hub_token())
+        except HfgenError:
+            listed = catalogue.built_in_models()
+        return [model.id for model in listed]
+
+    @classmethod
+    async def get_model_data(cls, session: Session, model: str) -> Mapping[str, Any]:
+        """The Hub's record of a model, through the given session; remembered for a while.
+
+        Raises:
+            ModelNotSupportedError: The Hub knows no such model.
+            MissingAuth: It is private or gated; in the Hub's own words.
+        """
+        return await get_model_data(session, cls.get_model(model), hub_token())
+
+    @override
+    @classmethod
+    def create_async_generator(
+        cls,
+        model: str | None,
+        messages: Messages,
+        stream: bool = True,
+        proxy: str | None = None,
+        timeout: float | None = 600,
+        api_base: str | None = None,
+        api_key: str | None = None,
+        max_tokens: int | None = 1024,
+        temperature: float | None = None,
+        prompt: str | None = None,
+        action: str | None = None,
+        extra_data: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        aspect_ratio: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        *,
+        session: Session | None = None,
+        model_file: str | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncGenerator[Event, None]:
+        """Answer a conversation, or paint what it asks for.
+
+        Args:
+            model: `owner/name`, with `:provider`, `:fastest` or `:cheapest` if wanted; an alias; `local`; None or ""
+                for the default (the local model where there is neither a token nor `api_base`).
+            messages: The conversation in the OpenAI shape.
+            stream: Kept from the reference class: False gathers the text and yields it in one piece.
+            proxy: URL of a proxy (`http://`, `socks5://`); else the usual environment variables.
+            timeout: The longest silence in seconds, never the length of a healthy stream; None for no limit.
+            api_base: A server of your own: its root, its `/v1`, or the full path.
+            api_key: For `api_base`, or the Hugging Face token; else what huggingface_hub finds.
+            max_tokens: The longest answer, in tokens; None leaves it to the server.
+            temperature: 0 is greedy; None leaves it to the model.
+            prompt: Sent as it is, in place of the messages.
+            action: `continue` extends the assistant's last message; `next` and `variant` answer anew.
+            extra_data: Keys for the top level of the request's body.
+            seed: The same seed, the same answer, where the server can; 0 to 2**32 - 1.
+            aspect_ratio: Of a picture: `16:9`, any `w:h`, `square`, `landscape`, `portrait`.
+            width: Of a picture, in pixels; wins over the ratio.
+            height: Of a picture, in pixels; wins over the ratio.
+            session: Connections shared with other calls.
+            model_file: A GGUF file for the local engine.
+            **options: See `Options`.
+
+        Raises:
+            UsageError: At once, before any I/O: an unknown option, an impossible value.
+            HfgenError: While iterating: see `hfgen.errors`.
+        """
+        check_options(options)
+        limits = Limits.of(
+            timeout,
+            connect=options.get("connect_timeout"),
+            first_token=options.get("first_token_timeout"),
+            idle=options.get("idle_timeout"),
+            total=options.get("total_timeout"),
+        )
+        asked = generation(
+            cls.get_model(model) if model else "",
+            messages,
+            prompt,
+            action,
+            {"max_tokens": max_tokens, "temperature": temperature, "seed": seed},
+            (aspect_ratio, width, height),
+            extra_data,
+            limits,
+            options,
+            stream=stream,
+        )
+        if model_file and api_base:
+            raise UsageError("model_file= is for the local engine, api_base= for another server: give one of them")
+        return _answer(asked, session, proxy, api_base or "", api_key, model_file)
+
+
+async def _answer(
+    asked: Generation,
+    session: Session | None,
+    proxy: str | None,
+    api_base: str,
+    api_key: str | None,
+    model_file: str | None,
+) -> AsyncGenerator[Event, None]:
+    async with _borrowed(session, proxy) as open_session:
+        if not api_base and _is_local(asked, api_key, model_file):
+            yield Progress("starting", "the local engine")
+            plan = await _plan_local(asked, model_file, open_session)
+        elif api_base:
+            plan = await plan_endpoint(asked, api_base, api_key, open_session)
+        else:
+            plan = await plan_router(asked, api_key or hub_token(), open_session)
+        events = run(plan.generation, plan.route, open_session, thinking=plan.thinking)
+        async with aclosing(events if asked.stream else _in_one_piece(events)) as shown:
+            async for event in shown:
+                yield event
+
+
+def _is_local(asked: Generation, api_key: str | None, model_file: str | None) -> bool:
+    """Asked for by name or by file, or the default where no token is at hand."""
+    named = bool(model_file) or asked.model in _LOCAL
+    return named or not (asked.model or api_key or hub_token())
+
+
+async def _plan_local(asked: Generation, model_file: str | None, session: Session) -> Plan:
+    from hfgen.providers.local import local_target, with_local_defaults  # noqa: PLC0415 - an optional, heavy part
+
+    target = await local_target(model_file)
+    asked = with_local_defaults(replace(asked, model=target.model))
+    return await plan_endpoint(asked, target.base, target.token, session, label=target.label)
+
+
+async def _in_one_piece(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The text as one `str`, before the end; all else as it comes."""
+    pieces: list[str] = []
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, str):
+                pieces.append(event)
+                continue
+            if pieces and isinstance(event, Usage | FinishReason):
+                yield "".join(pieces)
+                pieces.clear()
+            yield event
+
+
+@asynccontextmanager
+async def _borrowed(session: Session | None, proxy: str | None) -> AsyncGenerator[Session, None]:
+    """The caller's session, left open; or one of our own for this call alone."""
+    if session is not None and proxy is None:
+        yield session
+        return
+    async with Session(proxy=proxy) as own:
+        yield own

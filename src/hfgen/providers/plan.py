@@ -1,0 +1,81 @@
+"""What is sent, and where: the outcome of planning, and the steps that every plan shares."""
+
+from dataclasses import dataclass, replace
+
+from hfgen.errors import ModelNotSupportedError, UsageError
+from hfgen.facts import ModelFacts
+from hfgen.generation import Generation
+from hfgen.hub import catalogue
+from hfgen.messages import images_of, last_user_text
+from hfgen.prompts.inputs import render, without_bos
+from hfgen.providers.routes import Route, Want
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One request, ready to go.
+
+    Attributes:
+        generation: What is asked; its `prompt` is final where the dialect is a raw one.
+        thinking: The prompt itself opens the model's reasoning, so the answer begins inside it.
+    """
+
+    generation: Generation
+    route: Route
+    thinking: bool = False
+
+
+def wanted(generation: Generation, facts: ModelFacts) -> Want:
+    """Which kind of request answers this, by the facts and never by the name.
+
+    Raises:
+        ModelNotSupportedError: The model's task is neither text nor pictures.
+    """
+    if facts.makes_images or known_task(generation) == "text-to-image":
+        return "image"
+    if facts.task and not facts.makes_text:
+        raise ModelNotSupportedError(
+            f"{facts.id} is a model for {facts.task}; hfgen streams text and makes pictures",
+            hint="`hfgen models` lists the models that do.",
+        )
+    if generation.mode == "chat":
+        return "chat"
+    asks_raw = generation.mode == "raw" or generation.prompt is not None or generation.continues
+    return "raw" if asks_raw or (facts.task and not facts.chats) else "chat"
+
+
+def known_task(generation: Generation) -> str:
+    """The task that the call itself shows, "" where it shows none."""
+    paints = generation.picture.size is not None or generation.model in catalogue.IMAGE_MODELS
+    return "text-to-image" if paints else ""
+
+
+def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
+    """The plan for a route: a raw dialect gets the exact prompt, with the BOS written once.
+
+    Raises:
+        PromptError: The template refuses the conversation.
+        UsageError: Pictures in a conversation that has to be sent as plain text, or nothing to paint.
+    """
+    if route.dialect.paints:
+        return Plan(replace(generation, prompt=_to_paint(generation)), route)
+    if not route.dialect.raw:
+        return Plan(generation, route)
+    if generation.prompt is None and any(True for _ in images_of(generation.messages)):
+        raise UsageError(
+            f"{route.target.name} takes a raw prompt here, and a picture cannot be part of one",
+            hint="Leave the pictures out, or ask over a chat route (mode='chat').",
+        )
+    prompt = render(generation, facts)
+    thinking = generation.prompt is None and prompt.rstrip().endswith("<think>")
+    bos = facts.special_tokens.get("bos_token", "")
+    if generation.prompt is None and not route.dialect.writes_bos:
+        prompt = without_bos(prompt, bos)
+    return Plan(replace(generation, prompt=prompt), route, thinking)
+
+
+def _to_paint(generation: Generation) -> str:
+    text = (generation.prompt or last_user_text(generation.messages)).strip()
+    if not text:
+        raise UsageError("nothing to paint: give prompt=, or a user message that says what the picture shows")
+    return text

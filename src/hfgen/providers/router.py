@@ -1,0 +1,81 @@
+"""Planning for the Hugging Face router: the model's facts say who serves it, and how."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hfgen.errors import HfgenError, MissingAuth, ModelNotSupportedError
+from hfgen.facts import ModelFacts, ProviderMapping
+from hfgen.generation import Generation
+from hfgen.hub import catalogue
+from hfgen.hub.client import model_facts
+from hfgen.providers.plan import Plan, known_task, planned, wanted
+from hfgen.providers.routes import IMAGE_PROVIDERS, RAW_PROVIDERS, SERVERS, Route, Row
+from hfgen.transport.session import Session
+from hfgen.wire import Target
+
+
+async def plan_router(generation: Generation, token: str | None, session: Session) -> Plan:
+    """The route to a model that Hugging Face's providers serve.
+
+    Raises:
+        MissingAuth: No token was found.
+        ModelNotSupportedError: No such model, or nobody serves it in the way that was asked.
+    """
+    model = generation.model or catalogue.DEFAULT_MODEL
+    if not token:
+        raise MissingAuth(
+            f"{model} is served by Hugging Face, which asks for a token, and none was found",
+            hint="Set HF_TOKEN or run `hf auth login`; or give the address of a server of your own (api_base=, "
+            "--api-base); or take the model that comes along: model='local', pip install 'hfgen[local]'.",
+        )
+    repo, _, suffix = model.partition(":")
+    facts = await _facts(replace(generation, model=repo), token, session)
+    choice = generation.provider or suffix
+    generation = replace(generation, model=facts.id)
+    want = wanted(generation, facts)
+    if want == "chat":
+        name = f"{facts.id}:{choice}" if choice and choice != "auto" else facts.id
+        return planned(generation, _route(SERVERS["router", "chat"], token, name, generation), facts)
+    rows = IMAGE_PROVIDERS if want == "image" else RAW_PROVIDERS
+    mapping = _serving(facts, choice if choice not in catalogue.POLICIES else "", rows)
+    route = _route(rows[mapping.provider], token, mapping.provider_id, generation, mapping.provider)
+    return planned(generation, route, facts)
+
+
+def _route(row: Row, token: str, model: str, generation: Generation, provider: str = "") -> Route:
+    target = Target(
+        base=catalogue.router_endpoint() + row.base.format(id=model),
+        kind=row.kind,
+        model=model,
+        token=token,
+        headers={"X-HF-Bill-To": generation.bill_to} if generation.bill_to else {},
+        label=f"Hugging Face router ({provider})" if provider else "Hugging Face router",
+    )
+    return Route(row.dialect, target)
+
+
+async def _facts(generation: Generation, token: str, session: Session) -> ModelFacts:
+    """The Hub's record; where the Hub cannot be reached the router may still answer, so nothing is known but the name.
+
+    Such a model is taken to chat, as nearly all that the router serves do.
+    """
+    try:
+        return await model_facts(session, generation.model, token)
+    except (ModelNotSupportedError, MissingAuth):
+        raise
+    except HfgenError:
+        return ModelFacts(id=generation.model, task=known_task(generation))
+
+
+def _serving(facts: ModelFacts, provider: str, rows: Mapping[str, Row]) -> ProviderMapping:
+    """The provider asked for, or the first live one, among those that have the model and a row here."""
+    live = [mapping for mapping in facts.providers if mapping.live]
+    for mapping in live:
+        if mapping.provider in rows and provider in ("", mapping.provider):
+            return mapping
+    serving = ", ".join(mapping.provider for mapping in live) or "nobody"
+    asked = f"{provider} does not serve {facts.id}" if provider else f"no provider serves {facts.id}"
+    raise ModelNotSupportedError(
+        f"{asked} in the way that was asked; it is served by {serving}",
+        hint=f"Routes of this kind exist at {', '.join(rows)}; or give api_base= of a server that runs the model.",
+    )

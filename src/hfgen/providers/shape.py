@@ -1,0 +1,168 @@
+"""The manners of a stream: what a person sees is whole characters, thought apart from answer, and exactly one end."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from hfgen.events import Event, Finish, FinishReason, Reasoning, ToolCallDelta, Usage
+from hfgen.providers.stops import StopStrings
+from hfgen.providers.thinking import Thinking
+from hfgen.wire import END, Marker
+
+_HIGH = ("\ud800", "\udbff")
+
+
+class Shape:
+    """Turns what the dialect read into what the caller gets; one object for each answer.
+
+    Attributes:
+        pieces: The text delivered so far.
+        usage: The last usage that the server told, or None.
+        finish: Why the server says that it ended, or None as long as it has not.
+        closed: The server said that nothing more comes.
+    """
+
+    def __init__(self, *, stop: Sequence[str] = (), thinking: bool = False, trim: bool = False) -> None:
+        self.pieces: list[str] = []
+        self.usage: Usage | None = None
+        self.finish: Finish | None = None
+        self.closed = False
+        self._counted = 0
+        self._started = False
+        self._calls: dict[int, tuple[str, str]] = {}
+        self._half = ""
+        self._trim = trim
+        self._thinking: Thinking | None = Thinking(opened=thinking)
+        self._stops = StopStrings(stop)
+
+    @property
+    def text(self) -> str:
+        """The text delivered so far."""
+        return "".join(self.pieces)
+
+    @property
+    def started(self) -> bool:
+        """Whether the caller has been handed anything of the answer."""
+        return self._started or bool(self.pieces)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer has its truthful end.
+
+        A stream of tool calls may end with `[DONE]` and no reason (recorded from OpenRouter); anything else without a
+        reason is a cut.
+        """
+        return self.finish is not None or (self.closed and bool(self._calls))
+
+    def feed(self, event: Event | Marker) -> Iterable[Event]:
+        """What the caller gets of this event now."""
+        if event.__class__ is str:
+            return self._text(event)  # type: ignore[arg-type]  # narrowed by class, which is half the cost
+        return self._other(event)
+
+    def end(self, model: str, server: str, attempts: int, resumed: int = 0) -> Iterator[Event]:
+        """What was held back, then `Usage` and the one `FinishReason`."""
+        yield from self.flush()
+        reason: Finish = "tool_calls" if self._calls and self.finish in (None, "stop") else self.finish or "stop"
+        yield self.usage or Usage(completion_tokens=self._counted, estimated=True)
+        yield FinishReason(reason, model=model, server=server, attempts=attempts, resumed=resumed)
+
+    def flush(self) -> Iterator[Event]:
+        """What was held back because more might have followed; nothing does."""
+        if self._half:
+            half, self._half = "\ufffd", ""
+            yield from self._visible(half)
+        if self._thinking is not None:
+            for part in self._thinking.flush():
+                yield from self._deliver(part) if isinstance(part, str) else (part,)
+        if self._stops and (rest := self._stops.flush()):
+            self.pieces.append(rest)
+            yield rest
+
+    def _text(self, piece: str) -> Iterable[Event]:
+        if not piece:
+            return ()
+        self._counted += 1
+        if self._half or _HIGH[0] <= piece[-1] <= _HIGH[1]:
+            piece = self._whole(piece)
+        if self._thinking is None and not self._stops:
+            self.pieces.append(piece)
+            return (piece,)
+        return self._visible(piece)
+
+    def _whole(self, piece: str) -> str:
+        """Join the two halves of a character that came in two pieces; a half without its other is U+FFFD."""
+        if not self._half and len(piece) == 1:
+            self._half = piece
+            return ""
+        joined = self._half + piece
+        cut = len(joined) - 1 if _HIGH[0] <= joined[-1] <= _HIGH[1] else len(joined)
+        self._half = joined[cut:]
+        return joined[:cut].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _visible(self, piece: str) -> Iterator[Event]:
+        if self._thinking is None:
+            yield from self._deliver(piece)
+            return
+        for part in self._thinking.feed(piece):
+            if isinstance(part, str):
+                yield from self._deliver(part)
+            else:
+                self._started = True
+                yield part
+        if self._thinking.done:
+            self._thinking = None
+
+    def _deliver(self, text: str) -> Iterator[Event]:
+        if self._trim:
+            text = _without_blank_lines(text)
+            self._trim = not text
+        if self._stops:
+            text = self._stops.feed(text)
+            if self._stops.hit:
+                self.finish, self.closed = "stop", True
+        if text:
+            self._started = True
+            self.pieces.append(text)
+            yield text
+
+    def _other(self, event: Event | Marker) -> Iterable[Event]:
+        match event:
+            case Marker():
+                self.closed = self.closed or event is END
+            case Usage():
+                self.usage = event
+            case FinishReason():
+                self.finish = self.finish or event.reason
+            case ToolCallDelta():
+                return self._call(event)
+            case Reasoning():
+                self._counted += 1
+                self._started = True
+                return (event,) if event.text else ()
+            case _:
+                self._started = True
+                return (event,)
+        return ()
+
+    def _call(self, delta: ToolCallDelta) -> Iterable[Event]:
+        """Name and id are told once for each call, though some servers repeat them with every piece."""
+        self._counted += 1
+        self._started = True
+        told = self._calls.get(delta.index)
+        if told is None:
+            self._calls[delta.index] = (delta.id, delta.name)
+            return (delta,)
+        self._calls[delta.index] = (told[0] or delta.id, told[1] or delta.name)
+        fresh = msgspec.structs.replace(delta, id="" if told[0] else delta.id, name="" if told[1] else delta.name)
+        return (fresh,) if fresh.id or fresh.name or fresh.arguments else ()
+
+
+def _without_blank_lines(text: str) -> str:
+    """Drop leading blank lines, and one space that a tokenizer puts before the first word; keep an indentation."""
+    stripped = text.lstrip()
+    lead = text[: len(text) - len(stripped)]
+    if not stripped:
+        return ""
+    indent = lead.rpartition("\n")[2] if "\n" in lead else lead
+    return stripped if indent == " " else indent + stripped

@@ -1,0 +1,147 @@
+"""Server-sent events over bytes, by the rules of the WHATWG (HTML, 9.2.5 and 9.2.6).
+
+Lines end with LF, CR or CRLF and with nothing else: a token may hold U+2028. A block that the end of the stream cuts
+is discarded.
+"""
+
+from typing import Final
+
+from hfgen.errors import ServerError
+from hfgen.wire import Frame, Named
+
+_LARGEST: Final = 16 * 2**20
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class EventDecoder:
+    """Bytes in, events out; one object for each stream.
+
+    A plain event comes out as the bytes of its data, one with a name of its own as `Named`.
+
+    Attributes:
+        last_event_id: What the stream last set with `id:`, committed with its event.
+        retry: Milliseconds that the stream asked to wait before reconnecting, or None.
+    """
+
+    def __init__(self, largest: int = _LARGEST) -> None:
+        self.last_event_id = ""
+        self.retry: int | None = None
+        self._largest = largest
+        self._pieces: list[bytes] = []  # of the line that is not ended yet
+        self._held = 0
+        self._swallow_lf = False
+        self._at_start = True
+        self._data: list[bytes] = []
+        self._size = 0
+        self._name = ""
+        self._id: str | None = None
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The events that this chunk completes.
+
+        Raises:
+            ServerError: A line or an event is larger than 16 MiB.
+        """
+        if self._at_start:
+            chunk = self._without_bom(chunk)
+        if self._swallow_lf and chunk:
+            self._swallow_lf = False
+            chunk = chunk.removeprefix(b"\n")
+        if b"\r" in chunk:
+            return self._slow(chunk)
+        if self._between_events():
+            return self._fast(chunk)
+        end = chunk.find(b"\n\n") + 2  # the event that is under way goes the long way, the rest need not
+        frames = self._slow(chunk[:end] if end > 1 else chunk)
+        if end > 1:
+            frames += self._fast(chunk[end:])
+        return frames
+
+    def _between_events(self) -> bool:
+        return not (self._pieces or self._data or self._name or self._id is not None)
+
+    def _without_bom(self, chunk: bytes) -> bytes:
+        chunk = b"".join((*self._pieces, chunk))
+        self._pieces, self._held = [], 0
+        if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+            self._pieces, self._held = [chunk], len(chunk)
+            return b""
+        self._at_start = False
+        return chunk.removeprefix(_BOM)
+
+    def _fast(self, chunk: bytes) -> list[Frame]:
+        """Whole blocks of one `data:` line each, which is what servers send; all else goes the long way."""
+        blocks = chunk.split(b"\n\n")
+        tail = blocks.pop()
+        frames: list[Frame] = []
+        for block in blocks:
+            if block.startswith(b"data:") and b"\n" not in block:
+                frames.append(block[6:] if block[5:6] == b" " else block[5:])
+            else:
+                frames.extend(self._slow(block + b"\n\n"))
+        if tail:
+            frames.extend(self._slow(tail))
+        return frames
+
+    def _slow(self, chunk: bytes) -> list[Frame]:
+        frames: list[Frame] = []
+        start = 0
+        while True:
+            end, width = self._line_end(chunk, start)
+            if end < 0:
+                break
+            line = chunk[start:end]
+            if self._pieces:
+                line = b"".join((*self._pieces, line))
+                self._pieces, self._held = [], 0
+            start = end + width
+            if line:
+                self._field(line)
+            else:
+                self._dispatch(frames)
+        if start < len(chunk):
+            self._pieces.append(chunk[start:])
+            self._held += len(chunk) - start
+            self._bound(self._held)
+        return frames
+
+    def _line_end(self, chunk: bytes, start: int) -> tuple[int, int]:
+        """Where the line ends and how wide its end is; a CR ends it at once, an LF right after is swallowed."""
+        lf = chunk.find(b"\n", start)
+        cr = chunk.find(b"\r", start, lf if lf >= 0 else len(chunk))
+        if cr < 0:
+            return lf, 1
+        if cr + 1 == len(chunk):
+            self._swallow_lf = True
+            return cr, 1
+        return cr, 2 if chunk[cr + 1 : cr + 2] == b"\n" else 1
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        match name:
+            case b"data":
+                self._data.append(value)
+                self._size += len(value) + 1
+                self._bound(self._size)
+            case b"event":
+                self._name = value.decode("utf-8", "replace")
+            case b"id" if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+            case b"retry" if value and value.isdigit():
+                self.retry = int(value[:15])
+            case _:
+                pass  # a comment, or a field that nobody defined
+
+    def _dispatch(self, frames: list[Frame]) -> None:
+        if self._id is not None:
+            self.last_event_id, self._id = self._id, None
+        name, self._name = self._name, ""
+        if self._data:
+            data = b"\n".join(self._data)
+            self._data, self._size = [], 0
+            frames.append(Named(name, data) if name not in ("", "message") else data)
+
+    def _bound(self, size: int) -> None:
+        if size > self._largest:
+            raise ServerError(f"the server sent an event of more than {self._largest} bytes: it is no token stream")

@@ -1,0 +1,132 @@
+"""The decoder against a browser's own results, at every way to cut the bytes."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from hfgen.errors import ServerError
+from hfgen.transport.sse import EventDecoder
+from hfgen.wire import Frame, Named
+
+
+def decode(*chunks: bytes) -> list[Frame]:
+    decoder = EventDecoder()
+    return [frame for chunk in chunks for frame in decoder.feed(chunk)]
+
+
+def plain(frames: list[Frame]) -> list[tuple[str, str]]:
+    pairs = [(f.name, f.data) if isinstance(f, Named) else ("message", f) for f in frames]
+    return [(name, bytes(data).decode("utf-8", "replace")) for name, data in pairs]
+
+
+def reference(data: bytes) -> list[tuple[str, str]]:
+    """The specification, a byte at a time, with no thought of cost."""
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    lines: list[str] = []
+    line, after_cr = "", False
+    for char in text:
+        if char == "\n" and after_cr:
+            after_cr = False
+            continue
+        after_cr = char == "\r"
+        if char in "\r\n":
+            lines.append(line)
+            line = ""
+        else:
+            line += char
+    events: list[tuple[str, str]] = []
+    values: list[str] = []
+    name = ""
+    for one in lines:
+        if not one:
+            if values:
+                events.append((name or "message", "\n".join(values)))
+            values, name = [], ""
+            continue
+        field, _, value = one.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            values.append(value)
+        elif field == "event":
+            name = value
+    return events
+
+
+@pytest.mark.shared
+def test_every_vector_at_every_cut(shared: Path) -> None:
+    vectors: list[dict[str, Any]] = json.loads((shared / "sse_vectors.json").read_text())
+    assert len(vectors) == 108
+    for vector in vectors:
+        chunks = [base64.b64decode(chunk) for chunk in vector["chunks_b64"]]
+        whole = b"".join(chunks)
+        expected = [(event["type"], event["data"]) for event in vector["events"]]
+        cuts = [chunks, [bytes([byte]) for byte in whole]]
+        cuts += [[whole[:at], whole[at:]] for at in range(len(whole) + 1)] if len(whole) < 5000 else []
+        for cut in cuts:
+            decoder = EventDecoder()
+            frames = [frame for chunk in cut for frame in decoder.feed(chunk)]
+            assert plain(frames) == expected, (vector["name"], cut)
+            assert (decoder.last_event_id, decoder.retry) == (vector["last_event_id"], vector["retry"]), vector["name"]
+
+
+def test_tokens_with_unicode_line_ends_are_not_cut() -> None:
+    data = "a\u2028b\u0085c\u2029d\x0be"
+    assert decode(f"data: {data}\n\n".encode()) == [data.encode()]
+
+
+def test_events_without_a_space_several_lines_names_and_comments() -> None:
+    stream = b": ping\n\ndata:one\n\nevent: error\ndata: {}\n\ndata: a\ndata: b\n\nid: 7\nretry: 250\ndata: z\n\n"
+    decoder = EventDecoder()
+    assert decoder.feed(stream) == [b"one", Named("error", b"{}"), b"a\nb", b"z"]
+    assert (decoder.last_event_id, decoder.retry) == ("7", 250)
+
+
+def test_a_block_that_the_end_cuts_is_discarded() -> None:
+    assert decode(b"data: whole\n\ndata: hal") == [b"whole"]
+    assert decode(b"data: whole\n\ndata: half\n") == [b"whole"]
+
+
+def test_an_endless_line_is_refused_before_it_fills_the_memory() -> None:
+    decoder = EventDecoder(largest=1000)
+    with pytest.raises(ServerError, match="1000 bytes"):
+        for _ in range(20):
+            decoder.feed(b"data: " + b"x" * 90)
+
+
+def test_many_lines_of_one_event_are_bounded_too() -> None:
+    decoder = EventDecoder(largest=1000)
+    with pytest.raises(ServerError, match="1000 bytes"):
+        for _ in range(20):
+            decoder.feed(b"data: " + b"x" * 90 + b"\n")
+
+
+_FIELDS = st.sampled_from(
+    [
+        b"data: a",
+        b"data:b",
+        b"data",
+        b"data:  c",
+        b"event: error",
+        b"event",
+        b": note",
+        b"id: 1",
+        b"x: y",
+        "data: \u2028é".encode(),
+    ]
+)
+_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\r\r"])
+
+
+@settings(max_examples=500)
+@given(st.lists(st.tuples(_FIELDS, _ENDS), max_size=12), st.lists(st.integers(0, 300), max_size=8), st.booleans())
+def test_any_stream_cut_anywhere_reads_as_the_specification(
+    parts: list[tuple[bytes, bytes]], places: list[int], bom: bool
+) -> None:
+    stream = (b"\xef\xbb\xbf" if bom else b"") + b"".join(a + b for a, b in parts)
+    edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    chunks = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    assert plain(decode(*chunks)) == reference(stream)
