@@ -48,8 +48,8 @@ class HfgenError(Exception):
     http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
         self.message = redact(message)
+        super().__init__(self.message)
         self.hint = redact(hint)
         self.server = ""
         self.model = ""

@@ -131,7 +131,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
 _LARGEST_SEED: Final = 2**32 - 1  # TGI and llama.cpp hold it in 32 bits; one more is another seed or an error
 
 
-def generation(  # noqa: PLR0917 - the waist's own argument list, passed on
+def generation(
     model: str,
     messages: Messages,
     prompt: str | None,

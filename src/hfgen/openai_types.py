@@ -124,10 +124,10 @@ def events_of(chunk: Chunk) -> Iterator[Event]:
         if choice.index:
             continue  # one answer is asked for; a server that sends more is not mixed into it
         delta = choice.delta or choice.message
-        if choice.text:
-            yield choice.text
         if delta is not None:
             yield from _delta(delta)
+        elif choice.text:  # together says the same text in both
+            yield choice.text
         if choice.logprobs is not None and choice.logprobs.content:
             yield Logprobs(tuple(map(_token, choice.logprobs.content)))
         if choice.finish_reason:

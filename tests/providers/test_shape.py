@@ -1,5 +1,6 @@
 """What a person sees: whole characters, thought apart from answer, exactly one end."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from hypothesis import given, strategies as st
@@ -27,7 +28,7 @@ def thought_of(events: Sequence[Event]) -> str:
 
 def cut(text: str, places: Iterable[int]) -> list[str]:
     edges = [0, *sorted({place % (len(text) + 1) for place in places}), len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def test_text_passes_as_it_is_and_ends_once() -> None:

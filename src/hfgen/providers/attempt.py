@@ -1,4 +1,4 @@
-"""One attempt at an answer: a request, and the requests that its dialect asks for in its turn (a job that is polled)."""
+"""One attempt at an answer: a request, and those that its dialect asks for in its turn (a job that is polled)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Attempt:
     Used as an async context manager; leaving it closes the connection, so that the server stops.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         generation: Generation,
         route: Route,

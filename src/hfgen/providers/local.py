@@ -40,7 +40,7 @@ LOCAL_TEMPERATURE: Final = 0.0
 _PROGRAM: Final = Path(__file__).with_name("llamacpp.py")
 _CPU_FEATURES: Final = ("avx2", "fma", "f16c", "bmi2")  # compiled into xllamacpp's x86-64 wheels, no choice at run time
 _CPUINFO: Final = Path("/proc/cpuinfo")
-_TAIL: Final = 3  # lines of llama.cpp's own words that an error quotes
+_QUOTED: Final = 3  # lines of llama.cpp's own words in an error; the first ones name the cause
 _LOG_STAMP: Final = re.compile(r"^[\d.]+ [A-Z] ")
 _WAYS_OUT: Final = "set HF_TOKEN to ask the Hugging Face router, or give api_base= (--api-base) for a server of yours"
 _INSTALL: Final = "pip install 'hfgen[local]'"
@@ -55,6 +55,7 @@ class LocalEngine:
         self.ready: Future[Target] = Future()
         self.ready.set_running_or_notify_cancel()  # a caller who gives up waiting must not cancel it for the others
         self._file = file
+        self._owner = os.getpid()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
@@ -67,13 +68,10 @@ class LocalEngine:
         with self._lock:
             return not self._stopped and (self._process is None or self._process.poll() is None)
 
-    @property
-    def pid(self) -> int | None:
-        """The id of its process, once there is one."""
-        return self._process.pid if self._process else None
-
     def stop(self) -> None:
-        """Kill it, open streams and all: they were ours."""
+        """Kill it, open streams and all: they were ours. A fork of this process leaves it alone."""
+        if os.getpid() != self._owner:
+            return
         with self._lock:
             self._stopped = True
             if self._process is None:
@@ -165,6 +163,9 @@ def stop_local_engines() -> None:
         engine.stop()
 
 
+atexit.register(stop_local_engines)
+
+
 def missing_cpu_features(cpuinfo: str) -> tuple[str, ...]:
     """What xllamacpp's wheel needs and /proc/cpuinfo does not list; without them it would die of an illegal opcode."""
     flags = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
@@ -177,16 +178,10 @@ def _engine(file: Path) -> LocalEngine:
     with _lock:
         engine = _engines.get(file)
         if engine is None or not engine.alive:
-            if not _engines:
-                atexit.register(_stop_in, os.getpid())
+            if engine is not None:
+                engine.stop()
             engine = _engines[file] = LocalEngine(file)
         return engine
-
-
-def _stop_in(pid: int) -> None:
-    """At exit, but not at the exit of a fork, which shares the process and not the right to kill it."""
-    if os.getpid() == pid:
-        stop_local_engines()
 
 
 def _model_file(model_file: str | Path | None, report: Callable[[str], None]) -> Path:
@@ -194,7 +189,7 @@ def _model_file(model_file: str | Path | None, report: Callable[[str], None]) ->
     _check_engine()
     file = Path(model_file).expanduser() if model_file else find_weights() or pull_weights(report)
     check_gguf(file)
-    return file.resolve()
+    return file.absolute()  # not resolve(): in the Hub's cache the name is a link's, its target is a bare hash
 
 
 def _check_engine() -> None:
@@ -235,7 +230,7 @@ def _failure(file: Path, answer: dict[str, str], code: int, said: IO[str]) -> Hf
         return _not_importable(reason)
     if sys.platform != "win32" and code == -signal.SIGILL:
         return _unfit_cpu("an instruction that the engine uses")
-    words = "\n".join(lines[-_TAIL:]) or reason or f"it ended with exit code {code}"
+    words = "\n".join(lines[:_QUOTED]) or reason or f"it ended with exit code {code}"
     hint = f"Is it whole, and a kind of model that llama.cpp knows? A newer engine knows more: {_INSTALL} --upgrade"
     return ModelNotSupportedError(f"llama.cpp could not load {file}: {words}", hint=hint)
 

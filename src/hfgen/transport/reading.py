@@ -119,8 +119,11 @@ class Silence:
         if limit is not None:
             self._since = self._heard = self._loop.time()
             self._waiting = True
+            due = self._since + limit
+            if self._timer is not None and self._timer.when() > due:  # it was set for a longer limit
+                self.close()
             if self._timer is None:
-                self._timer = self._loop.call_later(limit, self._fire)
+                self._timer = self._loop.call_at(due, self._fire)
 
     def bare(self) -> None:
         """Bytes came, and no frame in them."""
