@@ -77,8 +77,9 @@ class Attempt:
             if self._next is None:
                 return None
             request, self._next = self._next, None
-            self._open = self._exchange.open(request, self._route.target, self._generation.limits)
-            self._answer = await self._open.__aenter__()
+            opened = self._exchange.open(request, self._route.target, self._generation.limits)
+            self._answer = await opened.__aenter__()
+            self._open = opened
             return []
         frames = await self._frames()
         events = self._decode(frames)

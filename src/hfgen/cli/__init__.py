@@ -1,0 +1,70 @@
+"""The command line. Each command is a file of its own, loaded when it is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from hfgen import __version__
+
+_COMMANDS: Final = {
+    "chat": "Stream an answer; what follows a bare `hfgen` goes here.",
+    "models": "List, search and show models.",
+    "render": "Print the exact prompt that a model would get.",
+}
+
+
+class Commands(click.Group):
+    """`hfgen PROMPT` is `hfgen chat PROMPT`; a command's module is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"hfgen.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `chat` in front of what is no command."""
+        own = {"--help", "-h", "--version"}
+        if not (args and (args[0] in _COMMANDS or args[0] in own)):
+            args = ["chat", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion: eval "$(_HFGEN_COMPLETE=bash_source hfgen)" in your ~/.bashrc (zsh_source, fish_source too).',
+)
+@click.version_option(__version__, message="hfgen %(version)s")
+def group() -> None:
+    """Stream text from any Hugging Face model, a server of yours, or the small model that comes along.
+
+    \b
+    hfgen "Why is the sky blue?"                       the local model, no token needed
+    hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKEN)
+    hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
+    cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
+
+    Exit codes: 0 done, 2 wrong usage, 4 token, 5 no such model, 6 quota or rate, 7 no answer, 8 cut off,
+    130 interrupted, 1 anything else.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    from hfgen.cli.failures import guarded  # noqa: PLC0415 - not needed for completion
+
+    sys.exit(guarded(lambda: group.main(args=None if args is None else list(args), standalone_mode=False)))
