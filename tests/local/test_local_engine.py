@@ -39,7 +39,7 @@ async def target(weights: Path) -> Target:
 
 @pytest.fixture
 async def http(target: Target) -> AsyncIterator[aiohttp.ClientSession]:
-    # llama.cpp announces keep-alive and closes right after the end of a stream: the next request must not run into that.
+    # llama.cpp announces keep-alive and closes right after a stream: the next request must not run into that.
     fresh = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=fresh, headers={"Authorization": f"Bearer {target.token}"}) as session:
         yield session
@@ -110,7 +110,8 @@ async def test_it_goes_by_its_name_and_gives_each_slot_the_models_whole_context(
     async with http.get(target.url("/models")) as answer:
         assert [model["id"] for model in (await answer.json())["data"]] == [LOCAL_MODEL]
     async with http.get(f"{target.origin}/props") as answer:
-        assert (await answer.json())["default_generation_settings"]["n_ctx"] == 8192
+        props = await answer.json()
+    assert (props["default_generation_settings"]["n_ctx"], props["total_slots"]) == (8192, 4)
 
 
 async def test_a_stream_that_is_left_frees_its_slot_within_100_ms(http: aiohttp.ClientSession, target: Target) -> None:
