@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-_FOREIGN = (
+_FOREIGN: tuple[str, ...] = (
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
     "HF_HUB_OFFLINE",

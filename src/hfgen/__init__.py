@@ -6,6 +6,8 @@ The public names are loaded when they are first used: `import hfgen` itself cost
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from hfgen.version import __version__
+
 if TYPE_CHECKING:
     from hfgen.errors import (
         BadRequest as BadRequest,
@@ -52,26 +54,90 @@ if TYPE_CHECKING:
     from hfgen.providers.huggingface import HuggingFaceInference as HuggingFaceInference
     from hfgen.transport.session import Session as Session
 
-__version__ = "0.1.0"
-
-_HOMES: Final = {
-    "hfgen.errors": (
-        "BadRequest ConnectionFailed ContinuationError EndpointPaused GenerationError HfgenError MissingAuth "
-        "ModelLoading ModelNotSupportedError PaymentRequired PromptError RateLimited ResponseError ServerError "
-        "StreamError TemplateBroken TemplateRefused TemplateTooCostly TimedOut TruncatedStream UnknownOption UsageError"
-    ),
-    "hfgen.events": (
-        "Event FinishReason ImageResponse Logprobs Progress Reasoning Resumed TokenLogprob ToolCallDelta Usage"
-    ),
-    "hfgen.media": "Media",
-    "hfgen.messages": "Message Messages",
-    "hfgen.providers.base": "AsyncGeneratorProvider ProviderModelMixin",
-    "hfgen.providers.huggingface": "HuggingFaceInference",
-    "hfgen.transport.session": "Session",
+_HOME_OF: Final = {
+    "AsyncGeneratorProvider": "hfgen.providers.base",
+    "BadRequest": "hfgen.errors",
+    "ConnectionFailed": "hfgen.errors",
+    "ContinuationError": "hfgen.errors",
+    "EndpointPaused": "hfgen.errors",
+    "Event": "hfgen.events",
+    "FinishReason": "hfgen.events",
+    "GenerationError": "hfgen.errors",
+    "HfgenError": "hfgen.errors",
+    "HuggingFaceInference": "hfgen.providers.huggingface",
+    "ImageResponse": "hfgen.events",
+    "Logprobs": "hfgen.events",
+    "Media": "hfgen.media",
+    "Message": "hfgen.messages",
+    "Messages": "hfgen.messages",
+    "MissingAuth": "hfgen.errors",
+    "ModelLoading": "hfgen.errors",
+    "ModelNotSupportedError": "hfgen.errors",
+    "PaymentRequired": "hfgen.errors",
+    "Progress": "hfgen.events",
+    "PromptError": "hfgen.errors",
+    "ProviderModelMixin": "hfgen.providers.base",
+    "RateLimited": "hfgen.errors",
+    "Reasoning": "hfgen.events",
+    "ResponseError": "hfgen.errors",
+    "Resumed": "hfgen.events",
+    "ServerError": "hfgen.errors",
+    "Session": "hfgen.transport.session",
+    "StreamError": "hfgen.errors",
+    "TemplateBroken": "hfgen.errors",
+    "TemplateRefused": "hfgen.errors",
+    "TemplateTooCostly": "hfgen.errors",
+    "TimedOut": "hfgen.errors",
+    "TokenLogprob": "hfgen.events",
+    "ToolCallDelta": "hfgen.events",
+    "TruncatedStream": "hfgen.errors",
+    "UnknownOption": "hfgen.errors",
+    "Usage": "hfgen.events",
+    "UsageError": "hfgen.errors",
 }
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604 - the table above is the list
+__all__ = [
+    "AsyncGeneratorProvider",
+    "BadRequest",
+    "ConnectionFailed",
+    "ContinuationError",
+    "EndpointPaused",
+    "Event",
+    "FinishReason",
+    "GenerationError",
+    "HfgenError",
+    "HuggingFaceInference",
+    "ImageResponse",
+    "Logprobs",
+    "Media",
+    "Message",
+    "Messages",
+    "MissingAuth",
+    "ModelLoading",
+    "ModelNotSupportedError",
+    "PaymentRequired",
+    "Progress",
+    "PromptError",
+    "ProviderModelMixin",
+    "RateLimited",
+    "Reasoning",
+    "ResponseError",
+    "Resumed",
+    "ServerError",
+    "Session",
+    "StreamError",
+    "TemplateBroken",
+    "TemplateRefused",
+    "TemplateTooCostly",
+    "TimedOut",
+    "TokenLogprob",
+    "ToolCallDelta",
+    "TruncatedStream",
+    "UnknownOption",
+    "Usage",
+    "UsageError",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,10 @@
 """Every recorded stream of a real server, through the one pipeline, however the network cuts it."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ class Replay:
     """An exchange that answers every request with the same bytes, cut at the same places."""
 
     status = 200
-    headers: dict[str, str] = {}  # noqa: RUF012
+    headers: Mapping[str, str] = MappingProxyType({})
     request_id = ""
 
     def __init__(self, chunks: Sequence[bytes]) -> None:

@@ -4,12 +4,12 @@ import asyncio
 import gc
 
 import pytest
-from loopback import Visit, serving
 
 from hfgen.errors import ConnectionFailed, HfgenError, RateLimited, ServerError, TimedOut, UsageError
 from hfgen.limits import Limits
 from hfgen.transport.session import Session
 from hfgen.wire import Body, Frame, Target, WireRequest
+from loopback import Visit, serving
 
 
 def post(url: str, path: str = "/") -> WireRequest:
@@ -18,10 +18,10 @@ def post(url: str, path: str = "/") -> WireRequest:
 
 async def frames_of(url: str, limits: Limits | None = None, token: str | None = None) -> list[Frame]:
     out: list[Frame] = []
-    async with Session() as session:
-        async with session.open(post(url), Target(url, token=token), limits or Limits()) as answer:
-            while frames := await answer.read():
-                out.extend(frames)
+    target = Target(url, token=token)
+    async with Session() as session, session.open(post(url), target, limits or Limits()) as answer:
+        while frames := await answer.read():
+            out.extend(frames)
     return out
 
 
@@ -107,7 +107,7 @@ async def test_silence_before_the_first_event_is_timed() -> None:
         await visit.gone()
 
     async with serving(talk) as server:
-        with pytest.raises(TimedOut, match="begin its answer within 0.1 s"):
+        with pytest.raises(TimedOut, match=r"begin its answer within 0\.1 s"):
             await frames_of(server.url, Limits(first_token=0.1))
 
 
@@ -127,7 +127,7 @@ async def test_silence_between_events_is_timed_and_a_slow_stream_lives() -> None
 
     got: list[Frame] = []
     async with serving(talk) as server, Session() as session:
-        with pytest.raises(TimedOut, match="go on with its answer within 0.2 s"):
+        with pytest.raises(TimedOut, match=r"go on with its answer within 0\.2 s"):
             async with session.open(post(server.url), Target(server.url), Limits(idle=0.2)) as answer:
                 while frames := await answer.read():
                     got.extend(frames)
@@ -194,7 +194,7 @@ async def test_a_token_does_not_follow_a_redirect_to_another_origin() -> None:
 
         async with serving(talk) as server, Session() as session:
             target = Target(server.url, token="hf_secret_secret_2")
-            with pytest.raises(ServerError, match="redirects to 127.0.0.1"):
+            with pytest.raises(ServerError, match=r"redirects to 127\.0\.0\.1"):
                 await session.fetch(post(server.url), target)
             assert not other.visits
             await session.fetch(WireRequest(server.url + "/", method="GET"), target)

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from hfgen.errors import ServerError
 from hfgen.transport.sse import EventDecoder
-from hfgen.wire import Frame, Named
+from hfgen.wire import Body, Frame, Named
 
 
 def decode(*chunks: bytes) -> list[Frame]:
@@ -20,8 +20,8 @@ def decode(*chunks: bytes) -> list[Frame]:
 
 
 def plain(frames: list[Frame]) -> list[tuple[str, str]]:
-    pairs = [(f.name, f.data) if isinstance(f, Named) else ("message", f) for f in frames]
-    return [(name, bytes(data).decode("utf-8", "replace")) for name, data in pairs]
+    named = [f if isinstance(f, Named) else Named("message", f) for f in frames if not isinstance(f, Body)]
+    return [(name, data.decode("utf-8", "replace")) for name, data in named]
 
 
 def reference(data: bytes) -> list[tuple[str, str]]:

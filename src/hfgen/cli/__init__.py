@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
+from typing_extensions import override
 
 from hfgen import __version__
 
@@ -19,10 +20,12 @@ _COMMANDS: Final = {
 class Commands(click.Group):
     """`hfgen PROMPT` is `hfgen chat PROMPT`; a command's module is imported when it is asked for."""
 
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands."""
         return list(_COMMANDS)
 
+    @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one command."""
         if cmd_name not in _COMMANDS:
@@ -30,11 +33,13 @@ class Commands(click.Group):
         command: click.Command = importlib.import_module(f"hfgen.cli.{cmd_name}").command
         return command
 
+    @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
+    @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `chat` in front of what is no command."""
         own = {"--help", "-h", "--version"}
@@ -50,7 +55,7 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, message="hfgen %(version)s")
 def group() -> None:
-    """Stream text from any Hugging Face model, a server of yours, or the small model that comes along.
+    r"""Stream text from any Hugging Face model, a server of yours, or the small model that comes along.
 
     \b
     hfgen "Why is the sky blue?"                       the local model, no token needed

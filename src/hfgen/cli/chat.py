@@ -125,7 +125,7 @@ def _messages(text: str, given: Mapping[str, Any]) -> list[Message]:
         messages.append({"role": "system", "content": given["system"]})
     if given["attach"]:
         parts: list[Part] = [{"type": "text", "text": text}]
-        parts += [{"type": "image_url", "image_url": _picture(place)} for place in given["attach"]]
+        parts.extend(Part(type="image_url", image_url=_picture(place)) for place in given["attach"])
         messages.append({"role": "user", "content": parts})
     elif text:
         messages.append({"role": "user", "content": text})

@@ -4,7 +4,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import TextIO
 
 import click
 
@@ -41,12 +40,5 @@ def _code(result: object) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     click.echo(click.style(f"warning: {message}", dim=True), err=True)

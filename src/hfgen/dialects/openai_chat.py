@@ -5,7 +5,7 @@ tools/server/README.md.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -66,7 +66,7 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
     Raises:
         HfgenError: The error that the server put into it.
     """
-    if frame.__class__ is bytes:
+    if isinstance(frame, bytes):
         return _read(frame)
     match frame:
         case Named(name, data) if name == "error":
@@ -75,8 +75,6 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
             return _read(data)
         case Body(media_type, data):
             return [*_whole(media_type, data), END]
-        case _:
-            return _read(bytes(frame))
 
 
 def _read(data: bytes) -> Sequence[Event | WireRequest | Marker]:
@@ -160,7 +158,8 @@ def _form(generation: Generation, kind: ServerKind) -> dict[str, Any]:
 
 def _format(asked: Mapping[str, Any], kind: ServerKind) -> Mapping[str, Any]:
     """OpenAI's `json_schema` form; TGI wants the schema under `value` (infer/chat_template, lib.rs GrammarType)."""
-    schema = asked.get("json_schema")
+    schema: object = asked.get("json_schema")
     if kind != "tgi" or not isinstance(schema, dict):
         return asked
-    return {"type": "json_object", "value": schema.get("schema", schema)}
+    known = cast("dict[str, Any]", schema)
+    return {"type": "json_object", "value": known.get("schema", known)}

@@ -4,7 +4,7 @@ Sources: text-generation-inference router/src/{lib,server,validation}.rs and doc
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -41,7 +41,7 @@ class _Piece(msgspec.Struct, gc=False):
 
 
 _decoder: Final = msgspec.json.Decoder(_Piece)
-_whole_decoder: Final = msgspec.json.Decoder(list[_Piece] | _Piece)
+_whole_decoder: Final[msgspec.json.Decoder[list[_Piece] | _Piece]] = msgspec.json.Decoder(list[_Piece] | _Piece)
 
 
 def encode(generation: Generation, target: Target) -> WireRequest:
@@ -69,7 +69,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     known = {name: value for name, value in parameters.items() if value is not None}
     extra = dict(generation.extra)
     more: object = extra.pop("parameters", {})
-    further: dict[str, Any] = dict(more) if isinstance(more, Mapping) else {}
+    further = dict(cast("Mapping[str, Any]", more)) if isinstance(more, Mapping) else {}
     clash = (known.keys() & further.keys()) | (extra.keys() & {"inputs", "stream"})
     if clash:
         raise UsageError(f"extra_data may not set {', '.join(sorted(clash))}: an argument of the call does")
@@ -134,7 +134,7 @@ def _whole(data: bytes) -> Sequence[Event | Marker]:
         found = _whole_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as broken:
         raise ServerError(f"the server's answer is no generated text: {data[:120]!r}") from broken
-    piece = next(iter(found), _Piece()) if isinstance(found, list) else found
+    piece: _Piece = next(iter(found), _Piece()) if isinstance(found, list) else found
     if piece.generated_text is None:
         raise ServerError(f"the server's answer is no generated text: {data[:120]!r}")
     return [piece.generated_text, *_end(piece)]
@@ -142,7 +142,8 @@ def _whole(data: bytes) -> Sequence[Event | Marker]:
 
 def _grammar(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """OpenAI's `response_format` as TGI's grammar."""
-    schema = (asked or {}).get("json_schema")
+    schema: object = (asked or {}).get("json_schema")
     if not isinstance(schema, Mapping):
         return None
-    return {"type": "json", "value": schema.get("schema", schema)}
+    known = cast("Mapping[str, Any]", schema)
+    return {"type": "json", "value": known.get("schema", known)}

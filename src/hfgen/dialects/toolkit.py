@@ -25,7 +25,7 @@ class _Answer(msgspec.Struct, gc=False):
     generated_text: str | None = None
 
 
-_decoder: Final = msgspec.json.Decoder(list[_Answer] | _Answer)
+_decoder: Final[msgspec.json.Decoder[list[_Answer] | _Answer]] = msgspec.json.Decoder(list[_Answer] | _Answer)
 
 
 def encode(generation: Generation, target: Target) -> WireRequest:
@@ -71,7 +71,7 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
         found = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as broken:
         raise ServerError(f"the server's answer is no generated text: {data[:120]!r}") from broken
-    answer = next(iter(found), _Answer()) if isinstance(found, list) else found
+    answer: _Answer = next(iter(found), _Answer()) if isinstance(found, list) else found
     if answer.generated_text is None:
         raise ServerError(f"the server's answer is no generated text: {data[:120]!r}")
     return [answer.generated_text, FinishReason("stop"), END]

@@ -1,153 +1,200 @@
-"""Names of models: the defaults, the aliases, the built-in lists, and what the Hub lists today."""
+"""Names of models: the defaults, short names, and what can be asked for now."""
 
+import asyncio
 import os
-from typing import Final
-from urllib.parse import urlencode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
-import msgspec
-
-from hfgen.errors import ServerError
-from hfgen.hub.client import hub_endpoint
-from hfgen.limits import Limits
+from hfgen.errors import HfgenError, ServerError
+from hfgen.facts import ModelFacts
+from hfgen.hub.client import ask_hub
 from hfgen.transport.session import Session
-from hfgen.wire import Target, WireRequest
 
 DEFAULT_MODEL: Final = "Qwen/Qwen2.5-72B-Instruct"
 DEFAULT_IMAGE_MODEL: Final = "black-forest-labs/FLUX.1-dev"
 LOCAL: Final = "local"
-POLICIES: Final = frozenset({"", "auto", "fastest", "cheapest", "preferred"})
-"""What may stand for a provider behind the router: it then chooses (hub-docs, inference-providers/index.md)."""
+"""The model that comes with the install; `local/smollm2` in full."""
+POLICIES: Final = frozenset({"auto", "fastest", "cheapest", "preferred"})
+"""What may stand after the colon of a name, or as `provider=`, without being a provider: the router then chooses."""
 
-TEXT_MODELS: Final = (
-    DEFAULT_MODEL,
-    "meta-llama/Llama-3.3-70B-Instruct",
-    "meta-llama/Llama-3.1-8B-Instruct",
-    "Qwen/Qwen2.5-Coder-32B-Instruct",
-    "Qwen/QwQ-32B",
-    "Qwen/Qwen3-32B",
-    "Qwen/Qwen3-8B",
-    "deepseek-ai/DeepSeek-R1",
-    "deepseek-ai/DeepSeek-V3",
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
-    "mistralai/Mistral-7B-Instruct-v0.3",
-    "mistralai/Mistral-Nemo-Instruct-2407",
-    "mistralai/Mixtral-8x7B-Instruct-v0.1",
-    "microsoft/Phi-3.5-mini-instruct",
-    "google/gemma-2-27b-it",
-    "NousResearch/Hermes-3-Llama-3.1-8B",
-    "openai/gpt-oss-120b",
-    "openai-community/gpt2",
-    "EleutherAI/gpt-neo-2.7B",
-)
-VISION_MODELS: Final = (
-    "Qwen/Qwen2.5-VL-7B-Instruct",
-    "meta-llama/Llama-3.2-11B-Vision-Instruct",
-    "google/gemma-3-27b-it",
-)
-IMAGE_MODELS: Final = (
-    DEFAULT_IMAGE_MODEL,
-    "black-forest-labs/FLUX.1-schnell",
-    "stabilityai/stable-diffusion-3.5-large",
-    "stabilityai/stable-diffusion-xl-base-1.0",
-)
-MODEL_ALIASES: Final[dict[str, str]] = {
-    "qwen-2.5-72b": "Qwen/Qwen2.5-72B-Instruct",
-    "qwen-2.5-coder-32b": "Qwen/Qwen2.5-Coder-32B-Instruct",
-    "qwq-32b": "Qwen/QwQ-32B",
-    "qwen-3-32b": "Qwen/Qwen3-32B",
-    "qwen-2.5-vl-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
+TEXT_TASK: Final = "text-generation"
+VISION_TASK: Final = "image-text-to-text"
+IMAGE_TASK: Final = "text-to-image"
+
+# Each leads to the model that it names, in its chat form where there is one. A name without a size is the family's
+# usual one; a name without a date is the latest.
+MODEL_ALIASES: Final[Mapping[str, str]] = {
+    "command-r-plus": "CohereLabs/c4ai-command-r-plus-08-2024",
+    "deepseek-r1": "deepseek-ai/DeepSeek-R1",
+    "deepseek-r1-distill-llama-70b": "deepseek-ai/DeepSeek-R1-Distill-Llama-70B",
+    "deepseek-r1-distill-qwen-32b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
+    "deepseek-v3": "deepseek-ai/DeepSeek-V3",
+    "distilgpt2": "distilbert/distilgpt2",
+    "gemma-2-2b": "google/gemma-2-2b-it",
+    "gemma-2-9b": "google/gemma-2-9b-it",
+    "gemma-2-27b": "google/gemma-2-27b-it",
+    "gemma-3-27b": "google/gemma-3-27b-it",
+    "gpt2": "openai-community/gpt2",
+    "gpt-neo-125m": "EleutherAI/gpt-neo-125m",
+    "gpt-neo-1.3b": "EleutherAI/gpt-neo-1.3B",
+    "gpt-neo-2.7b": "EleutherAI/gpt-neo-2.7B",
+    "gpt-oss-20b": "openai/gpt-oss-20b",
+    "gpt-oss-120b": "openai/gpt-oss-120b",
+    "hermes-3": "NousResearch/Hermes-3-Llama-3.1-8B",
+    "llama-3": "meta-llama/Meta-Llama-3-8B-Instruct",
     "llama-3-8b": "meta-llama/Meta-Llama-3-8B-Instruct",
+    "llama-3-70b": "meta-llama/Meta-Llama-3-70B-Instruct",
     "llama-3.1-8b": "meta-llama/Llama-3.1-8B-Instruct",
+    "llama-3.1-70b": "meta-llama/Llama-3.1-70B-Instruct",
+    "llama-3.1-405b": "meta-llama/Llama-3.1-405B-Instruct",
+    "llama-3.2-1b": "meta-llama/Llama-3.2-1B-Instruct",
+    "llama-3.2-3b": "meta-llama/Llama-3.2-3B-Instruct",
     "llama-3.2-11b": "meta-llama/Llama-3.2-11B-Vision-Instruct",
     "llama-3.3-70b": "meta-llama/Llama-3.3-70B-Instruct",
-    "deepseek-r1": "deepseek-ai/DeepSeek-R1",
-    "deepseek-v3": "deepseek-ai/DeepSeek-V3",
-    "deepseek-r1-distill-qwen-32b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
     "mistral-7b": "mistralai/Mistral-7B-Instruct-v0.3",
     "mistral-nemo": "mistralai/Mistral-Nemo-Instruct-2407",
     "mixtral-8x7b": "mistralai/Mixtral-8x7B-Instruct-v0.1",
+    "nemotron-70b": "nvidia/Llama-3.1-Nemotron-70B-Instruct-HF",
     "phi-3.5-mini": "microsoft/Phi-3.5-mini-instruct",
-    "gemma-2-27b": "google/gemma-2-27b-it",
-    "hermes-3": "NousResearch/Hermes-3-Llama-3.1-8B",
-    "gpt-oss-120b": "openai/gpt-oss-120b",
-    "gpt2": "openai-community/gpt2",
-    "gpt-neo-2.7b": "EleutherAI/gpt-neo-2.7B",
-    "flux": DEFAULT_IMAGE_MODEL,
-    "flux-dev": DEFAULT_IMAGE_MODEL,
+    "phi-4": "microsoft/phi-4",
+    "qwen-2-vl-7b": "Qwen/Qwen2-VL-7B-Instruct",
+    "qwen-2.5-7b": "Qwen/Qwen2.5-7B-Instruct",
+    "qwen-2.5-72b": "Qwen/Qwen2.5-72B-Instruct",
+    "qwen-2.5-coder-32b": "Qwen/Qwen2.5-Coder-32B-Instruct",
+    "qwen-2.5-vl-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
+    "qwen-3-32b": "Qwen/Qwen3-32B",
+    "qwq-32b": "Qwen/QwQ-32B",
+    "zephyr-7b": "HuggingFaceH4/zephyr-7b-beta",
+    "flux": "black-forest-labs/FLUX.1-dev",
+    "flux-dev": "black-forest-labs/FLUX.1-dev",
     "flux-schnell": "black-forest-labs/FLUX.1-schnell",
+    "sd-3.5-large": "stabilityai/stable-diffusion-3.5-large",
+    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
     "stable-diffusion-3.5-large": "stabilityai/stable-diffusion-3.5-large",
-    "stable-diffusion-xl": "stabilityai/stable-diffusion-xl-base-1.0",
 }
 
-_LIMITS: Final = Limits(connect=5.0, first_token=20.0, idle=20.0)
-_TASKS: Final = ("text-generation", "image-text-to-text", "text-to-image")
+_VISION: Final = ("qwen-2.5-vl-7b", "qwen-2-vl-7b", "llama-3.2-11b", "gemma-3-27b")
+_IMAGE: Final = ("flux-dev", "flux-schnell", "sd-3.5-large", "sdxl")
+
+VISION_MODELS: Final = tuple(MODEL_ALIASES[name] for name in _VISION)
+IMAGE_MODELS: Final = tuple(MODEL_ALIASES[name] for name in _IMAGE)
+TEXT_MODELS: Final = (
+    DEFAULT_MODEL,
+    *(
+        repository
+        for repository in dict.fromkeys(MODEL_ALIASES.values())
+        if repository not in {DEFAULT_MODEL, *VISION_MODELS, *IMAGE_MODELS}
+    ),
+)
+
+_EACH: Final = 100  # models listed of each task
+_LISTED_FIELDS: Final = ("gated", "inferenceProviderMapping", "likes", "downloads", "pipeline_tag")
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """One model of a list; `downloads` and `likes` as the Hub counts them, 0 when unknown."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a list of models.
+
+    Attributes:
+        id: The name to ask for.
+        task: The pipeline tag, or "".
+        providers: Who serves the model now; nobody where that is not known.
+        gated: Whether its terms have to be accepted on its page first.
+        likes: Likes on the Hub, where they are known.
+        downloads: Downloads of the last month, where they are known.
+    """
 
     id: str
     task: str = ""
-    downloads: int = 0
-    likes: int = 0
-
-
-class _Item(msgspec.Struct):
-    id: str
-    pipeline_tag: str | None = None
-    downloads: int | None = None
+    providers: tuple[str, ...] = ()
+    gated: bool = False
     likes: int | None = None
-
-
-_decoder: Final = msgspec.json.Decoder(list[_Item])
+    downloads: int | None = None
+    failing: bool = False
 
 
 def router_endpoint() -> str:
-    """Where the router is: HF_INFERENCE_ENDPOINT, or router.huggingface.co."""
+    """Where the router of the Inference Providers is: HF_INFERENCE_ENDPOINT, else Hugging Face's own."""
     return os.environ.get("HF_INFERENCE_ENDPOINT", "").rstrip("/") or "https://router.huggingface.co"
 
 
 def built_in_models() -> list[Listed]:
-    """The names that hfgen knows by itself, the local model first."""
+    """What can be named without asking anyone; the local model comes last."""
     return [
-        Listed(LOCAL, "text-generation"),
-        *(Listed(name, "text-generation") for name in TEXT_MODELS),
-        *(Listed(name, "image-text-to-text") for name in VISION_MODELS),
-        *(Listed(name, "text-to-image") for name in IMAGE_MODELS),
+        *(Listed(name, TEXT_TASK) for name in TEXT_MODELS),
+        *(Listed(name, VISION_TASK) for name in VISION_MODELS),
+        *(Listed(name, IMAGE_TASK) for name in IMAGE_MODELS),
+        Listed(LOCAL, TEXT_TASK),
     ]
 
 
-async def list_models(session: Session, token: str | None = None, limit: int = 100) -> list[Listed]:
-    """What some provider serves now, trending first, then the built-in names that are missing there.
+async def list_models(session: Session, token: str | None = None) -> list[Listed]:
+    """The models that some provider serves now, trending first within each task, then the built-in ones.
 
     Raises:
-        HfgenError: The Hub could not be asked; nothing is remembered of that.
+        HfgenError: The Hub could not be asked; `built_in_models` needs nobody.
     """
-    live: dict[str, Listed] = {LOCAL: Listed(LOCAL, "text-generation")}
-    for task in _TASKS:
-        for model in await search_models(session, "", task, token, limit):
-            live.setdefault(model.id, model)
-    for model in built_in_models():
-        live.setdefault(model.id, model)
-    return list(live.values())
+    tasks = (TEXT_TASK, VISION_TASK, IMAGE_TASK)
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(search_models(session, "", task, token, _EACH)) for task in tasks]
+    except* HfgenError as errors:
+        failed = errors
+    else:
+        served = [model for task in asked for model in task.result() if not model.failing]
+        return _distinct([*served, *built_in_models()])
+    raise _first(failed)
 
 
 async def search_models(
-    session: Session, query: str, task: str = "", token: str | None = None, limit: int = 20
+    session: Session, query: str = "", task: str = "", token: str | None = None, limit: int = 30
 ) -> list[Listed]:
-    """Models that some provider serves now, by words of their names, trending first.
+    """The models that some provider serves now and that match, trending first.
 
     Raises:
         HfgenError: The Hub could not be asked.
     """
-    asked = {"inference_provider": "all", "sort": "trendingScore", "limit": str(limit)}
-    asked |= {"search": query} if query else {}
-    asked |= {"pipeline_tag": task} if task else {}
-    endpoint = hub_endpoint()
-    target = Target(endpoint, kind="unknown", token=token, label=f"the Hub ({endpoint})")
-    body = await session.fetch(WireRequest(f"{endpoint}/api/models?{urlencode(asked)}", method="GET"), target, _LIMITS)
-    try:
-        items = _decoder.decode(body.data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ServerError(f"the Hub's list is no list of models: {body.data[:80]!r}") from error
-    return [Listed(item.id, item.pipeline_tag or "", item.downloads or 0, item.likes or 0) for item in items]
+    asked: dict[str, str | int] = {"inference_provider": "all", "sort": "trendingScore", "limit": limit}
+    asked |= {name: value for name, value in (("search", query), ("pipeline_tag", task)) if value}
+    return _distinct(await _listed(session, asked, token))
+
+
+async def _listed(session: Session, query: Mapping[str, str | int], token: str | None) -> list[Listed]:
+    records = await ask_hub(session, "/api/models", query, _LISTED_FIELDS, token)
+    if not isinstance(records, list):
+        raise ServerError("the Hub's answer is no list of models", hint="Does HF_ENDPOINT lead to the Hub?")
+    lines = cast("list[object]", records)
+    found = (_line(cast("dict[str, Any]", line)) for line in lines if isinstance(line, dict))
+    return [model for model in found if model is not None]
+
+
+def _line(record: dict[str, Any]) -> Listed | None:
+    """A model that has a name, unless all that serve it fail; a Hub that names nobody is believed."""
+    facts = ModelFacts.from_hub(record)
+    live = tuple(mapping.provider for mapping in facts.providers if mapping.live)
+    if not facts.id or (facts.providers and not live):
+        return None
+    likes, downloads = record.get("likes"), record.get("downloads")
+    return Listed(
+        id=facts.id,
+        task=facts.task,
+        providers=live,
+        gated=facts.gated,
+        likes=likes if isinstance(likes, int) else None,
+        downloads=downloads if isinstance(downloads, int) else None,
+    )
+
+
+def _distinct(models: Iterable[Listed]) -> list[Listed]:
+    """Each name once, where it comes first."""
+    first: dict[str, Listed] = {}
+    for model in models:
+        first.setdefault(model.id, model)
+    return list(first.values())
+
+
+def _first(errors: BaseExceptionGroup[HfgenError]) -> HfgenError:
+    """The error of the first request that failed: one says as much as three."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,175 +1,219 @@
-"""The Hub's records of models: asked once for many callers, remembered for a while, never kept when they failed."""
+"""The Hub's records of models: asked once, kept for a while."""
 
-import asyncio
-import hashlib
+import copy
 import os
+import re
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Final, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from hfgen.errors import ConnectionFailed, MissingAuth, ModelNotSupportedError, ServerError
+from hfgen.errors import ConnectionFailed, HfgenError, MissingAuth, ModelNotSupportedError, ServerError
 from hfgen.facts import ModelFacts
+from hfgen.hub.memory import Memory, fingerprint
 from hfgen.limits import Limits
+from hfgen.redaction import conceal
 from hfgen.transport.session import Session
 from hfgen.wire import Target, WireRequest
 
-Record = Mapping[str, Any]
-
+_TRUE: Final = frozenset({"1", "on", "yes", "true"})  # huggingface_hub, constants.py
+# What `ModelFacts` and `models show` read; huggingface_hub's ExpandModelProperty_T lists all that there is.
 _FIELDS: Final = (
-    "author", "config", "gated", "gguf", "inferenceProviderMapping", "library_name", "pipeline_tag", "private", "sha",
+    "author",
+    "config",
+    "downloads",
+    "gated",
+    "gguf",
+    "inferenceProviderMapping",
+    "lastModified",
+    "library_name",
+    "likes",
+    "pipeline_tag",
+    "private",
+    "sha",
     "tags",
-)  # fmt: skip
-_LIMITS: Final = Limits(connect=5.0, first_token=20.0, idle=20.0)
-_TRUE: Final = frozenset({"1", "on", "yes", "true"})
+)
+_LIMITS: Final = Limits(connect=10.0, first_token=20.0, idle=20.0)
 _LARGEST: Final = 16 * 2**20
+_REPOSITORY: Final = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]{0,95}(?:/[\w-][\w.-]{0,95})?", re.ASCII)
 
 
 def hub_endpoint() -> str:
-    """Where the Hub is: HF_ENDPOINT, or huggingface.co."""
+    """Where the Hub is: HF_ENDPOINT, else huggingface.co."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
 def hub_offline() -> bool:
-    """Whether the user asked for no network to the Hub (HF_HUB_OFFLINE)."""
-    offline = os.environ.get("HF_HUB_OFFLINE", "") or os.environ.get("TRANSFORMERS_OFFLINE", "")
-    return offline.strip().lower() in _TRUE
+    """Whether the user forbids asking the Hub (HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE)."""
+    return any(_is_set(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 
 
 def hub_token() -> str | None:
-    """The user's token as huggingface_hub finds it; its import is slow, so the variable is looked at first."""
-    token = os.environ.get("HF_TOKEN", "").strip()
-    if token:
-        return token
-    from huggingface_hub import get_token  # noqa: PLC0415
+    """The user's token, found as huggingface_hub finds it: HF_TOKEN, else the stored login.
 
-    return get_token()
+    Raises:
+        MissingAuth: The environment asks for a kind of login that failed.
+    """
+    if _is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN"):
+        return None
+    named = os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or ""
+    token = named.replace("\r", "").replace("\n", "").strip() or None
+    if not token or os.environ.get("HF_OIDC_RESOURCE"):  # OIDC, where asked for, goes before HF_TOKEN
+        token = _stored_token()
+    conceal(token)
+    return token
 
 
-class ModelCache(Mapping[str, Record]):
-    """Records by model and by who asked: bounded, and each for a while only.
+def _stored_token() -> str | None:
+    from huggingface_hub import get_token  # noqa: PLC0415 - some 0.2 s, for a file that few calls need
 
-    As a mapping it shows the records that are fresh, by the model's name.
+    try:
+        return get_token()
+    except Exception as error:  # whatever it raises (OIDC, refresh of an OAuth login), there is no token
+        raise MissingAuth(f"no Hugging Face token could be had: {error}", hint="Set HF_TOKEN.") from error
+
+
+def _is_set(name: str) -> bool:
+    return os.environ.get(name, "").lower() in _TRUE
+
+
+class ModelCache(MutableMapping[str, Mapping[str, Any]]):
+    """Records of models, kept by Hub, model and who asked; the tokens themselves are not kept.
+
+    As a mapping it goes by the model's name alone: reading gives the record that was used last, whoever asked for it;
+    a record set by hand serves everyone who asks this Hub; deleting forgets the model for all.
 
     Args:
-        most: How many records are kept; the oldest goes first.
-        seconds: How long one is good for.
-        clock: Monotonic seconds.
+        most: How many records are kept.
+        lifetime: Seconds for which a record is good.
+        clock: Seconds that only ever grow.
     """
 
-    def __init__(self, most: int = 512, seconds: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
-        self._seconds = seconds
-        self._clock = clock
-        self._records: OrderedDict[tuple[str, str, str], tuple[float, Record]] = OrderedDict()
+    _ANYONE: Final = "*"
 
-    def find(self, key: tuple[str, str, str]) -> Record | None:
-        """The record under (endpoint, model, who asks), if it is fresh."""
-        kept = self._records.get(key)
-        return kept[1] if kept is not None and self._clock() - kept[0] < self._seconds else None
+    def __init__(self, most: int = 512, lifetime: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._memory: Memory[tuple[str, str, str], Mapping[str, Any]] = Memory(most, lambda _: lifetime, clock)
 
-    def keep(self, key: tuple[str, str, str], record: Record) -> None:
-        """Remember a record."""
-        self._records[key] = (self._clock(), record)
-        self._records.move_to_end(key)
-        while len(self._records) > self._most:
-            self._records.popitem(last=False)
+    async def record(self, session: Session, model: str, token: str | None) -> Mapping[str, Any]:
+        """The record itself, not to be changed; from the cache or the Hub."""
+        hub = hub_endpoint()
+        given = self._memory.find((hub, model, self._ANYONE))
+        if given is not None:
+            return given
+        return await self._memory.get((hub, model, fingerprint(token)), lambda: _ask(session, model, token))
+
+    def __getitem__(self, model: str) -> Mapping[str, Any]:
+        for key in reversed(self._keys(model)):
+            record = self._memory.find(key)
+            if record is not None:
+                return copy.deepcopy(record)
+        raise KeyError(model)
+
+    def __setitem__(self, model: str, record: Mapping[str, Any]) -> None:
+        self._memory.put((hub_endpoint(), model, self._ANYONE), copy.deepcopy(record))
+
+    def __delitem__(self, model: str) -> None:
+        keys = self._keys(model)
+        if not keys:
+            raise KeyError(model)
+        for key in keys:
+            self._memory.forget(key)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._records.clear()
-
-    def _fresh(self) -> dict[str, Record]:
-        now = self._clock()
-        return {key[1]: record for key, (at, record) in self._records.items() if now - at < self._seconds}
-
-    def __getitem__(self, model: str) -> Record:
-        return self._fresh()[model]
+        """Forget every model, of every Hub."""
+        self._memory.clear()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._fresh())
+        return iter(dict.fromkeys(model for hub, model, _ in self._memory.known() if hub == hub_endpoint()))
 
     def __len__(self) -> int:
-        return len(self._fresh())
+        return sum(1 for _ in self)
+
+    def _keys(self, model: str) -> list[tuple[str, str, str]]:
+        return [key for key in self._memory.known() if key[:2] == (hub_endpoint(), model)]
 
 
 MODEL_DATA: Final = ModelCache()
-_flights: dict[tuple[asyncio.AbstractEventLoop, tuple[str, str, str]], "asyncio.Task[Record]"] = {}
+"""The records of this process."""
 
 
-async def get_model_data(session: Session, model: str, token: str | None = None) -> Record:
-    """The Hub's record of a model, a renamed one under its new name.
-
-    Callers who ask at the same time share one request; one of them leaving does not disturb the others.
+async def get_model_data(
+    session: Session, model: str, token: str | None = None, *, cache: ModelCache = MODEL_DATA
+) -> dict[str, Any]:
+    """The Hub's record of a model (`GET /api/models/{id}`), a copy of your own; renames are followed.
 
     Raises:
         ModelNotSupportedError: The Hub knows no such model.
-        MissingAuth: It is private or gated, in the Hub's words.
-        ConnectionFailed: The Hub cannot be reached, or HF_HUB_OFFLINE is set.
+        MissingAuth: It is private or gated; in the Hub's own words.
+        HfgenError: The Hub could not be asked.
     """
-    key = (hub_endpoint(), model, hashlib.sha256((token or "").encode()).hexdigest()[:16])
-    known = MODEL_DATA.find(key)
-    if known is not None:
-        return known
-    if hub_offline():
-        raise ConnectionFailed(
-            f"the Hub's record of {model} is needed and HF_HUB_OFFLINE is set",
-            hint="Unset it, give api_base= of a server of your own, or use the local model (model='local').",
-        )
-    flight_key = (asyncio.get_running_loop(), key)
-    flight = _flights.get(flight_key)
-    if flight is None:
-        flight = asyncio.ensure_future(_fetch(session, model, token))
-        _flights[flight_key] = flight
-        flight.add_done_callback(lambda done: _landed(flight_key, done))
-    return await asyncio.shield(flight)
+    return dict(copy.deepcopy(await cache.record(session, model, token)))
 
 
-async def model_facts(session: Session, model: str, token: str | None = None) -> ModelFacts:
-    """`get_model_data`, typed."""
-    return ModelFacts.from_hub(await get_model_data(session, model, token))
+async def model_facts(
+    session: Session, model: str, token: str | None = None, *, cache: ModelCache = MODEL_DATA
+) -> ModelFacts:
+    """What the Hub's record says, typed; errors as for `get_model_data`."""
+    return ModelFacts.from_hub(await cache.record(session, model, token))
 
 
-def _landed(key: tuple[asyncio.AbstractEventLoop, tuple[str, str, str]], flight: "asyncio.Task[Record]") -> None:
-    _flights.pop(key, None)
-    if not flight.cancelled() and flight.exception() is None:
-        MODEL_DATA.keep(key[1], flight.result())
+async def ask_hub(
+    session: Session, path: str, query: Mapping[str, str | int], fields: tuple[str, ...], token: str | None
+) -> object:
+    """The JSON that the Hub answers a GET with.
 
-
-async def _fetch(session: Session, model: str, token: str | None) -> Record:
-    endpoint = hub_endpoint()
-    expand = urlencode([("expand[]", name) for name in _FIELDS])
-    target = Target(endpoint, kind="unknown", model=model, token=token, label=f"the Hub ({endpoint})")
-    request = WireRequest(f"{endpoint}/api/models/{quote(model)}?{expand}", method="GET")
-    try:
-        body = await session.fetch(request, target, _LIMITS, _LARGEST)
-    except ModelNotSupportedError as error:
-        raise ModelNotSupportedError(
-            f"the Hub knows no model {model!r}", hint="Check the spelling: `hfgen models QUERY` searches."
-        ).at(server=target.name) from error
-    except MissingAuth as error:
-        # The Hub does not tell a private model from one that does not exist unless it knows who asks.
-        raise MissingAuth(
-            f"the Hub does not show {model}: {error.message}",
-            hint="Is the name right? A private or gated model needs a token with access: HF_TOKEN, `hf auth login`.",
-            status=error.status,
-        ).at(server=target.name, request_id=error.request_id) from error
-    return record_of(body.data)
-
-
-def record_of(data: bytes) -> Record:
-    """A record's JSON.
+    Args:
+        session: The network.
+        path: What follows the Hub's address.
+        query: The query, without the fields.
+        fields: What the records shall hold.
+        token: Sent to the Hub only.
 
     Raises:
-        ServerError: It is none.
+        HfgenError: The Hub may not or could not be asked, or answered with an error or with no JSON.
     """
+    hub = hub_endpoint()
+    target = Target(hub, token=token, label="Hugging Face Hub" if hub == "https://huggingface.co" else f"Hub at {hub}")
+    if hub_offline():
+        raise ConnectionFailed(
+            "the Hugging Face Hub is not asked, because HF_HUB_OFFLINE is set",
+            hint="Unset it, use the local model (model='local'), or give api_base= of a server that you can reach.",
+        )
+    pairs = [*query.items(), *(("expand[]", field) for field in fields)]
+    request = WireRequest(f"{hub}{path}?{urlencode(pairs)}", method="GET", headers={"Accept": "application/json"})
     try:
-        record: object = msgspec.json.decode(data)
+        body = await session.fetch(request, target, _LIMITS, _LARGEST)
+    except HfgenError as error:
+        raise error.at(server=target.name) from None
+    try:
+        return cast("object", msgspec.json.decode(body.data))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ServerError(f"the Hub's answer is no JSON: {data[:80]!r}") from error
-    if not isinstance(record, dict):
-        raise ServerError(f"the Hub's answer is no record: {data[:80]!r}")
+        raise ServerError(
+            f"the Hub answered with {body.media_type or 'something'} that is no JSON",
+            hint=f"Does {hub} lead to the Hub, or to a proxy's own page?",
+        ).at(server=target.name) from error
+
+
+async def _ask(session: Session, model: str, token: str | None) -> Mapping[str, Any]:
+    if not _REPOSITORY.fullmatch(model):
+        raise ModelNotSupportedError(f"{model!r} is no name of a model", hint="A name looks like owner/name.")
+    try:
+        record = await ask_hub(session, f"/api/models/{quote(model)}", {}, _FIELDS, token)
+    except ModelNotSupportedError as error:
+        raise ModelNotSupportedError(
+            f"the Hub knows no model {model!r}",
+            hint="Check the owner and the name, as they stand on the model's page; `hfgen models QUERY` searches.",
+        ).at(server=error.server, request_id=error.request_id) from error
+    except MissingAuth as error:
+        error.hint = (  # the Hub does not tell a stranger whether a model exists
+            f"{model} is private or gated, or there is no such model: check its name, accept its terms on its page, "
+            f"and check the token (HF_TOKEN, `hf auth login`)."
+        )
+        raise error.at(model=model) from None
+    except HfgenError as error:
+        raise error.at(model=model) from None
+    if not isinstance(record, dict) or not cast("dict[str, Any]", record).get("id"):
+        raise ServerError(f"the Hub's record of {model} has no id", hint=f"Does {hub_endpoint()} lead to the Hub?")
     return cast("dict[str, Any]", record)

@@ -56,7 +56,7 @@ class Shape:
 
     def feed(self, event: Event | Marker) -> Iterable[Event]:
         """What the caller gets of this event now."""
-        if event.__class__ is str:
+        if isinstance(event, str):
             return self._text(event)
         return self._other(event)
 

@@ -1,41 +1,40 @@
-"""An `api_base` as people write it: a server's root, its `/v1`, or the full path of one route."""
+"""What a user gives as `api_base`, read: a server's root, and the API if the path names one."""
 
+import ipaddress
 import re
 import warnings
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from hfgen.errors import UsageError
+from hfgen.hub.catalogue import router_endpoint
+from hfgen.wire import origin_of
 
 Api: TypeAlias = Literal["", "chat", "completions", "tgi", "toolkit", "images"]
 
-_RETIRED: Final = "api-inference.huggingface.co"
-_ROUTER: Final = "https://router.huggingface.co"
-# A route's own path, the longest first; what stands before it is the server's root.
-_ROUTES: Final[tuple[tuple[str, Api], ...]] = (
-    ("/v1/chat/completions", "chat"),
-    ("/v1/images/generations", "images"),
-    ("/v1/completions", "completions"),
-    ("/chat/completions", "chat"),
-    ("/images/generations", "images"),
-    ("/completions", "completions"),
-    ("/generate_stream", "tgi"),
-    ("/generate", "tgi"),
-    ("/predict", "toolkit"),
-    ("/v1", ""),
+_EXAMPLE: Final = "Give the server's address, such as http://127.0.0.1:8080 or https://example.org/v1."
+_RETIRED: Final = "api-inference.huggingface.co"  # answers 410 since 2025
+# The routes of the servers that hfgen speaks to (PROTOCOL: TGI router/src/server.rs, OpenAI, the transformers toolkit).
+_APIS: Final[tuple[tuple[re.Pattern[str], Api], ...]] = (
+    (re.compile(r"(?:/v1)?/chat/completions$"), "chat"),
+    (re.compile(r"(?:/v1)?/completions$"), "completions"),
+    (re.compile(r"(?:/v1)?/images/generations$"), "images"),
+    (re.compile(r"/(?:generate|generate_stream|invocations)$"), "tgi"),
+    (re.compile(r"(?<!/v1)/models/[^/]+(?:/[^/]+)?$"), "tgi"),
+    (re.compile(r"/predict$"), "toolkit"),
+    (re.compile(r"/v1(?:/models)?$"), ""),
 )
-_MODEL_ROUTE: Final = re.compile(r"/models/[^/]+(/[^/]+)?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server, and the route on it where the caller named one.
+    """Where a server is.
 
     Attributes:
-        root: What stands before the API's own paths, without a trailing slash.
-        path: The path after the root that the caller gave, or "".
-        api: The API which that path names, or "".
+        root: Origin and prefix, without `/v1` and without a trailing slash.
+        path: The full path of an API below the root, where one was given, or "".
+        api: The API that the path names, or "".
     """
 
     root: str
@@ -44,46 +43,72 @@ class Address:
 
 
 def parse_api_base(url: str) -> Address:
-    """Read an `api_base`.
+    """Read an `api_base`: a server's root, its `/v1`, or the full path of one API. Nothing is asked of the network.
 
     Raises:
-        UsageError: It is no http(s) address, or holds what does not belong into one.
+        UsageError: It is no address of an HTTP server, or carries what belongs elsewhere.
     """
-    text = url.strip().rstrip("/")
+    parts = _split(url.strip())
+    if parts.hostname == _RETIRED:
+        parts = _moved(parts)
+    origin = origin_of(parts.geturl())
+    whole = parts.path.rstrip("/")
+    for pattern, api in _APIS:
+        found = pattern.search(whole)
+        if found:
+            return Address(origin + whole[: found.start()].rstrip("/"), found[0] if api else "", api)
+    return Address(origin + whole)
+
+
+def _split(text: str) -> SplitResult:
+    if re.search(r"[\s\\<>\"]|[^\x20-\x7e]", text):  # urlsplit would drop line ends without a word
+        raise UsageError("api_base is no address", hint=_EXAMPLE)
     if "://" not in text:
-        text = f"http://{text}"
+        text = f"http://{_host_with_port(text)}"
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise UsageError(f"api_base={url!r}: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise UsageError(f"api_base={url!r} is no address", hint="Give one such as http://127.0.0.1:8080.")
-    if parts.username or parts.password:
-        raise UsageError("api_base= holds a user name or a password", hint="Give the key as api_key=.")
-    if parts.query or parts.fragment:
+    except ValueError:
+        raise UsageError("api_base is no address", hint=_EXAMPLE) from None
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        raise UsageError("api_base holds a user name or a password", hint="Leave them out; give api_key= for a token.")
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(f"api_base is {parts.scheme}://: only http:// and https:// are spoken", hint=_EXAMPLE)
+    if not parts.hostname or port == 0:
+        raise UsageError("api_base is no address", hint=_EXAMPLE)
+    if "?" in text or "#" in text:
         raise UsageError(
-            f"api_base= ends with {parts.query or parts.fragment!r}", hint="Leave out all behind the path."
+            "api_base ends in a query or a fragment, which no request would keep",
+            hint="Leave out what follows ? or #; a model is named with model=, a key with api_key=.",
         )
-    if parts.hostname == _RETIRED:
-        text = _moved(parts.path)
-    return _split(text)
+    return parts
 
 
-def _split(text: str) -> Address:
-    for ending, api in _ROUTES:
-        if text.endswith(ending) and urlsplit(text).path.endswith(ending):
-            root = text[: -len(ending)]
-            return Address(root, ending, api) if api else Address(root)
-    if _MODEL_ROUTE.search(urlsplit(text).path):
-        root = text[: _MODEL_ROUTE.search(text).start()]  # type: ignore[union-attr]
-        return Address(root, text[len(root) :], "tgi")
-    return Address(text)
+def _host_with_port(text: str) -> str:
+    """A bare name without a port could be anything, and a token must not go out in the clear by a guess."""
+    host = text.partition("/")[0]
+    name = host.partition(":")[0]
+    if re.fullmatch(r".+:\d+", host) or name == "localhost" or _is_ip(host):
+        return text
+    raise UsageError("api_base names neither http:// nor https://", hint=_EXAMPLE)
 
 
-def _moved(path: str) -> str:
-    """The router's address of a path on the host that is gone (it answers 410)."""
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _moved(parts: SplitResult) -> SplitResult:
+    """The same route at the router: models live under /hf-inference there, the OpenAI API at its root."""
     warnings.warn(
-        f"{_RETIRED} is switched off: asking {_ROUTER} instead; leave api_base out", DeprecationWarning, stacklevel=4
+        f"https://{_RETIRED} is no longer in service: {router_endpoint()} is asked in its place. "
+        "Leave api_base out, or give the new address.",
+        UserWarning,
+        stacklevel=3,
     )
-    return f"{_ROUTER}/hf-inference{path}" if path.startswith("/models/") else _ROUTER
+    router = urlsplit(router_endpoint())
+    prefix = "/hf-inference" if parts.path.startswith("/models/") else ""
+    return router._replace(path=router.path.rstrip("/") + prefix + parts.path)

@@ -18,6 +18,7 @@ from hfgen.limits import Limits
 from hfgen.redaction import conceal
 from hfgen.transport.failures import translated
 from hfgen.transport.reading import HttpAnswer, read_bounded
+from hfgen.version import __version__
 from hfgen.wire import Body, Target, WireRequest, origin_of
 
 if TYPE_CHECKING:
@@ -163,8 +164,6 @@ def _client(proxy: str | None) -> "aiohttp.ClientSession":
 
 
 def _base_headers() -> dict[str, str]:
-    from hfgen import __version__  # noqa: PLC0415 - the package's own name, known only once it is loaded
-
     return {"User-Agent": f"hfgen/{__version__}", "Accept-Encoding": "identity"}
 
 

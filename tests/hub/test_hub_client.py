@@ -2,16 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
+from hub_server import Hub, serving_hub
 
 from hfgen.errors import ConnectionFailed, HfgenError, MissingAuth, ModelNotSupportedError, ServerError
 from hfgen.hub.client import ModelCache, get_model_data, hub_endpoint, hub_offline, hub_token, model_facts
 from hfgen.transport.session import Session
-
-from .conftest import Hub
 
 RECORD = {
     "_id": "1",
@@ -30,6 +31,20 @@ RECORD = {
     "inferenceProviderMapping": {"together": {"status": "live", "providerId": "tiny", "task": "conversational"}},
 }
 PATH = "/api/models/acme/tiny-chat"
+
+
+@pytest.fixture
+async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+    async with serving_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_INFERENCE_ENDPOINT", hub.url)
+        yield hub
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[Session]:
+    async with Session() as opened:
+        yield opened
 
 
 class Clock:
@@ -136,7 +151,7 @@ async def test_offline_a_record_that_is_known_still_serves(
 
 
 async def test_a_hub_that_nobody_can_reach_is_a_failed_connection(session: Session) -> None:
-    with pytest.raises(ConnectionFailed, match="Hub at http://127.0.0.1:9"):
+    with pytest.raises(ConnectionFailed, match=r"Hub at http://127\.0\.0\.1:9"):
         await get_model_data(session, "acme/tiny-chat", cache=ModelCache())
 
 
@@ -290,12 +305,15 @@ def test_a_login_that_fails_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
         hub_token()
 
 
+@pytest.fixture
+def recordings(shared: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_text()) for file in sorted(shared.glob("recordings/hub/model_info__*.json"))]
+
+
 @pytest.mark.shared
-async def test_every_recorded_record_is_read(hub: Hub, session: Session, shared: Path) -> None:
-    recordings = sorted(shared.glob("recordings/hub/model_info__*.json"))
+async def test_every_recorded_record_is_read(hub: Hub, session: Session, recordings: list[dict[str, Any]]) -> None:
     assert len(recordings) == 9
-    for recording in recordings:
-        record = json.loads(recording.read_text())
+    for record in recordings:
         hub.replies[f"/api/models/{record['id']}"] = record
         facts = await model_facts(session, record["id"], cache=ModelCache())
         assert facts.id == record["id"]

@@ -1,13 +1,11 @@
 """A Hub on loopback: it answers what a test lays down, and writes down what it was asked."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from aiohttp import web
-
-from hfgen.transport.session import Session
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,24 +29,17 @@ class Hub:
         return web.json_response(reply)
 
 
-@pytest.fixture
-async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+@asynccontextmanager
+async def serving_hub() -> AsyncIterator[Hub]:
     hub = Hub()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", hub.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     hub.url = f"http://{host}:{port}"
-    monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setenv("HF_INFERENCE_ENDPOINT", hub.url)
-    yield hub
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[Session]:
-    async with Session() as opened:
-        yield opened
+    try:
+        yield hub
+    finally:
+        await runner.cleanup()

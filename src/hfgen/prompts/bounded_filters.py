@@ -1,0 +1,209 @@
+"""jinja2's filters and tests with a price on each, and transformers' own `tojson`."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence, Sized
+from functools import wraps
+from typing import Any, Final, TypeAlias, cast
+
+from hfgen.prompts.allowance import STEP, measure, spend, too_costly, weight
+from hfgen.prompts.bounded_calls import checked_operation, replaced
+
+Filter: TypeAlias = Callable[..., Any]
+Price: TypeAlias = Callable[[Any, Sequence[Any]], None]
+
+_LONGEST_SEARCHED: Final = 131_072  # characters; the patterns behind these filters can go over a text many times
+_WALKING: Final = frozenset(
+    {"map", "select", "reject", "selectattr", "rejectattr", "batch", "slice", "list", "reverse", "random", "items"}
+)
+_DEEP: Final = frozenset(
+    [
+        "center",
+        "e",
+        "escape",
+        "filesizeformat",
+        "float",
+        "forceescape",
+        "format",
+        "groupby",
+        "indent",
+        "int",
+        "join",
+        "max",
+        "min",
+        "pprint",
+        "replace",
+        "safe",
+        "sort",
+        "dictsort",
+        "string",
+        "striptags",
+        "sum",
+        "title",
+        "capitalize",
+        "lower",
+        "upper",
+        "trim",
+        "truncate",
+        "unique",
+        "urlencode",
+        "urlize",
+        "wordcount",
+        "wordwrap",
+        "xmlattr",
+    ]
+)
+
+
+def bounded_filters(filters: Mapping[str, Filter]) -> dict[str, Filter]:
+    """The same filters, each of which charges before it works."""
+    bounded = {name: _bounded(name, function) for name, function in filters.items()}
+    return {**bounded, "tojson": tojson}
+
+
+def bounded_tests(tests: Mapping[str, Filter]) -> MutableMapping[str, Filter]:
+    """The same tests; those that compare measure what they compare."""
+    return {name: _comparing(test) if name in _COMPARING else test for name, test in tests.items()}
+
+
+_COMPARING: Final = frozenset(
+    ["==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan", "<=", "le", "in"]
+)
+
+
+def _comparing(test: Filter) -> Filter:
+    @wraps(test)
+    def bounded(value: Any, other: Any) -> Any:
+        if type(value) is not str or type(other) is not str:
+            measure(value)
+        measure(other)
+        return test(value, other)
+
+    return bounded
+
+
+def _bounded(name: str, function: Filter) -> Filter:
+    # A filter that takes the context, the environment or so has its value in the second place.
+    place = 1 if hasattr(function, "jinja_pass_arg") else 0
+    price = _PRICES.get(name)
+    deep = name in _DEEP
+    walks = name in _WALKING
+
+    @wraps(function)
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        value = args[place]
+        if type(value) is str:
+            spend(len(value) if value.isascii() else 4 * len(value))
+        elif isinstance(value, Iterator):
+            values = _counted(cast("Iterator[object]", value), measure if deep else _step)
+            args = (*args[:place], values, *args[place + 1 :])
+        elif deep:
+            measure(value)
+        else:
+            spend(STEP * len(value) if walks and isinstance(value, Sized) else STEP)
+        if price is not None:
+            price(value, (*args[place + 1 :], *kwargs.values()))
+        return function(*args, **kwargs)
+
+    return bounded
+
+
+def _counted(values: Iterator[object], charge: Callable[[object], object]) -> Iterator[object]:
+    for value in values:
+        charge(value)
+        yield value
+
+
+def _step(value: object) -> None:
+    del value
+    spend(STEP)
+
+
+def tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | str | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON as transformers writes it: no HTML escapes, other scripts as they are."""
+    size = measure(value)
+    if separators:
+        spend(size * sum(len(separator) for separator in separators))
+    if indent is None:
+        return json.dumps(value, ensure_ascii=ensure_ascii, separators=separators, sort_keys=sort_keys)
+    if len(indent) > _WIDEST_INDENT if isinstance(indent, str) else indent > _WIDEST_INDENT:
+        raise too_costly("JSON is indented to an absurd width")
+    encoder = json.JSONEncoder(ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return "".join(_charged_pieces(encoder.iterencode(value)))
+
+
+_WIDEST_INDENT: Final = 1000
+
+
+def _charged_pieces(pieces: Iterator[str]) -> Iterator[str]:
+    for piece in pieces:
+        spend(STEP + weight(piece))
+        yield piece
+
+
+def _integers(args: Sequence[Any]) -> int:
+    return sum(max(0, value) for value in args if isinstance(value, int))
+
+
+def _padded(value: Any, args: Sequence[Any]) -> None:
+    del value
+    spend(4 * _integers(args))
+
+
+def _indented(value: Any, args: Sequence[Any]) -> None:
+    width = _integers(args) + sum(weight(text) for text in args if isinstance(text, str)) + 4
+    spend(width * (str(value).count("\n") + 1))
+
+
+def _replaced(value: Any, args: Sequence[Any]) -> None:
+    spend(replaced(str(value), tuple(str(text) for text in args[:2])))
+
+
+def _joined(value: Any, args: Sequence[Any]) -> None:
+    separator = str(args[0]) if args else ""
+    spend(weight(separator) * (len(value) if isinstance(value, Sized) else 0))
+
+
+def _filled(value: Any, args: Sequence[Any]) -> None:
+    del value
+    fill = sum(measure(extra) for extra in args[1:])
+    spend(_integers(args[:1]) * (STEP + fill))
+
+
+def _summed(value: Any, args: Sequence[Any]) -> None:
+    del args
+    if isinstance(value, (list, tuple)):
+        items = cast("Sequence[object]", value)
+        # Lists are copied again for each one that is added.
+        held = sum(len(cast("Sequence[object]", item)) for item in items if isinstance(item, (list, tuple)))
+        spend(4 * held * len(items))
+
+
+def _searched(value: Any, args: Sequence[Any]) -> None:
+    text = str(value)
+    if len(text) > _LONGEST_SEARCHED:
+        raise too_costly("a filter searches a very long text")
+    extra = sum(weight(part) for part in args if isinstance(part, str))
+    spend(len(text) * (STEP + extra))
+
+
+def _formatted(value: Any, args: Sequence[Any]) -> None:
+    checked_operation("%", str(value), tuple(args))
+
+
+_PRICES: Final[Mapping[str, Price]] = {
+    "center": _padded,
+    "indent": _indented,
+    "replace": _replaced,
+    "join": _joined,
+    "batch": _filled,
+    "slice": _filled,
+    "sum": _summed,
+    "format": _formatted,
+    **dict.fromkeys(("striptags", "urlize", "wordwrap", "title", "wordcount", "truncate", "xmlattr"), _searched),
+}

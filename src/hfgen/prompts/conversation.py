@@ -1,0 +1,91 @@
+"""The conversation as a template sees it: plain copies, as transformers 5.23 makes them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Final, cast
+
+from hfgen.errors import UsageError
+
+_REASONING: Final = ("reasoning_content", "thinking", "reasoning")
+
+
+def conversation(messages: Iterable[object]) -> list[dict[str, Any]]:
+    """Copies of the messages: plain types only, no None at the top, reasoning under every name that templates use.
+
+    Raises:
+        UsageError: There is no message, or one that is not a mapping.
+    """
+    copied = [_message(index, message) for index, message in enumerate(messages)]
+    if not copied:
+        raise UsageError("messages is empty: a chat template needs at least one")
+    return copied
+
+
+def dicts(name: str, values: Iterable[object] | None) -> list[dict[str, Any]] | None:
+    """Plain copies of `tools` or `documents`; None stays None, which templates tell from an empty list.
+
+    Raises:
+        UsageError: One of them is not a dict.
+    """
+    if values is None:
+        return None
+    copied: list[dict[str, Any]] = []
+    for index, value in enumerate(values):
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{name}[{index}] is a {type(value).__name__}, not a dict")
+        copied.append(plain(cast("object", value)))
+    return copied
+
+
+def _message(index: int, message: object) -> dict[str, Any]:
+    copy = plain(message)
+    if not isinstance(copy, dict):
+        raise UsageError(f"messages[{index}] is a {type(message).__name__}, not a dict with 'role' and 'content'")
+    kept = {key: value for key, value in cast("dict[str, Any]", copy).items() if value is not None}
+    reasoning = next((kept[name] for name in _REASONING if name in kept), None)
+    if reasoning is None:
+        return kept
+    # The order of the keys shows where a template prints the whole message.
+    return {"thinking": reasoning, **kept, "reasoning_content": reasoning}
+
+
+def plain(value: object) -> Any:
+    """A copy made of dict, list, tuple, str, int, float, bool and None: nothing of the caller's reaches a template."""
+    kind = type(value)
+    if value is None or kind is str or kind is bool or kind is int or kind is float:
+        return value
+    if kind is dict:
+        return {_key(key): plain(item) for key, item in cast("dict[object, object]", value).items()}
+    if kind is list:
+        return [plain(item) for item in cast("list[object]", value)]
+    return _flattened(value)
+
+
+def _key(key: object) -> object:
+    return key if type(key) is str else plain(key)
+
+
+def _flattened(value: object) -> Any:
+    if isinstance(value, Enum):
+        return plain(cast("object", value.value))
+    for base in (str, int, float):
+        if isinstance(value, base):
+            return base.__str__(value) if base is str else base(value)
+    if isinstance(value, Mapping):
+        return {_key(key): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in cast("tuple[object, ...]", value))
+    if isinstance(value, list):
+        return [plain(item) for item in cast("list[object]", value)]
+    return _foreign(value)
+
+
+def _foreign(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    for method in ("model_dump", "tolist"):  # pydantic models; numpy's scalars and arrays
+        dump: object = getattr(value, method, None)
+        if callable(dump) and not isinstance(value, type):
+            return plain(dump())
+    return f"<{type(value).__name__}>"

@@ -1,0 +1,96 @@
+"""From a model's facts to the one prompt it gets: its own template, else its family's layout, else plain text."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from hfgen.facts import ModelFacts
+from hfgen.generation import Generation
+from hfgen.messages import Messages
+from hfgen.prompts import families
+
+Formatter = Callable[[Messages, bool], str]
+
+# By `config.model_type`: families whose layout is one, whoever tuned the model.
+_BY_FAMILY: Final[Mapping[str, Formatter]] = {
+    "gpt2": families.format_prompt,
+    "gpt_neo": families.format_prompt,
+    "gpt_neox": families.format_prompt,
+    "qwen": families.format_prompt_qwen2,
+    "qwen2": families.format_prompt_qwen,
+    "qwen2_moe": families.format_prompt_qwen2,
+    "deepseek_v2": families.format_prompt_deepseek,
+    "deepseek_v3": families.format_prompt_deepseek,
+}
+# By the token that ends a turn: it shows the layout that a fine-tune was made with.
+_BY_END: Final[Mapping[str, Formatter]] = {
+    "<|im_end|>": families.format_prompt_qwen,
+    "<|eot_id|>": families.format_prompt_llama,
+    "<｜end▁of▁sentence｜>": families.format_prompt_deepseek,
+}
+
+
+def get_inputs(
+    messages: Messages, model_data: Mapping[str, Any] | ModelFacts, model_type: str, do_continue: bool = False
+) -> str:
+    """The prompt of a conversation, by what the Hub's record says of the model.
+
+    Args:
+        messages: The conversation.
+        model_data: The Hub's record, or its facts.
+        model_type: The family (`config.model_type`); the record's own where it is "".
+        do_continue: Leave the last message, the assistant's, open.
+
+    Raises:
+        PromptError: The model's template refuses the conversation.
+        UsageError: The last message is not the assistant's and is to be continued.
+    """
+    facts = model_data if isinstance(model_data, ModelFacts) else ModelFacts.from_hub(model_data)
+    family = model_type or facts.family
+    if facts.templates:
+        return _from_template(Generation(messages=messages, continues=do_continue), facts)
+    return _formatter(family, facts)(messages, do_continue)
+
+
+def render(generation: Generation, facts: ModelFacts) -> str:
+    """The raw prompt of a request: the caller's own, else the rendered conversation.
+
+    Raises:
+        PromptError: The model's template refuses the conversation.
+    """
+    if generation.prompt is not None:
+        return generation.prompt
+    if facts.templates:
+        return _from_template(generation, facts)
+    return _formatter(facts.family, facts)(generation.messages, generation.continues)
+
+
+def without_bos(prompt: str, bos: str) -> str:
+    """The prompt for a server that puts the BOS in front itself: one leading BOS goes, any other stays."""
+    return prompt.removeprefix(bos) if bos else prompt
+
+
+def _from_template(generation: Generation, facts: ModelFacts) -> str:
+    from hfgen.prompts.chat_template import ChatTemplate  # noqa: PLC0415 - brings jinja2 along
+
+    named = "tool_use" if generation.tools and "tool_use" in facts.templates else "default"
+    source = facts.templates.get(named) or next(iter(facts.templates.values()))
+    return ChatTemplate(source, facts.special_tokens).render(
+        generation.messages,
+        tools=generation.tools or None,
+        add_generation_prompt=not generation.continues,
+        continue_final_message=generation.continues,
+        **generation.template_kwargs,
+    )
+
+
+def _formatter(family: str, facts: ModelFacts) -> Formatter:
+    end = facts.special_tokens.get("eos_token", "")
+    if family == "mistral" and facts.author == "mistralai":
+        return families.format_prompt_mistral
+    if end in _BY_END and family not in _BY_FAMILY:
+        return _BY_END[end]
+    if family in _BY_FAMILY:
+        return _BY_FAMILY[family]
+    if family == "llama" and "llama-3" in facts.id.lower():
+        return families.format_prompt_llama
+    return families.format_prompt

@@ -1,0 +1,179 @@
+"""The environment that transformers 5.23 gives a chat template, with a price on everything that can grow.
+
+The template comes from a stranger's repository. jinja2's sandbox keeps it from reaching anything; what it leaves open is
+time and memory. So loops and calls are counted, and what makes text is charged before it is made. The bounds are hooks,
+not a wall: a template that has to be kept from a way nobody thought of needs a process of its own.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from types import BuiltinMethodType, MethodType
+from typing import Any, Final
+
+from jinja2 import nodes, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.lexer import TokenStream
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace, generate_lorem_ipsum
+
+from hfgen.errors import TemplateRefused
+from hfgen.prompts.allowance import STEP, measure, pinned_now, spend, too_costly, weight
+from hfgen.prompts.bounded_calls import Formatter, checked_call, checked_operation
+from hfgen.prompts.bounded_filters import bounded_filters, bounded_tests
+from hfgen.prompts.metering import CHARGE, MEASURED, METERED, metered
+
+_TOKEN: Final = 1200  # 40,000 tokens of source; the largest real template has about 6,000
+_WIDEST_FIELD: Final = 999
+
+
+class BoundedEnvironment(ImmutableSandboxedEnvironment):
+    """Renders as transformers does, and ends with `TemplateTooCostly` what costs too much."""
+
+    intercepted_binops = frozenset({"+", "*", "%", "**"})
+
+    def __init__(self) -> None:
+        super().__init__(
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=[_GenerationBlock, loopcontrols],
+            finalize=_charged,
+        )
+        self.filters = bounded_filters(self.filters)
+        self.filters |= {CHARGE: _charge, METERED: _charged, MEASURED: _measured}
+        self.tests = bounded_tests(self.tests)
+        self.globals |= {
+            "raise_exception": _raise_exception,
+            "strftime_now": _strftime_now,
+            "namespace": _Namespace,
+            "dict": _Dict(),
+            "lipsum": _lipsum,
+        }
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        stream = super()._tokenize(source, name, filename, state)
+        return TokenStream((_counted(token) for token in stream), name, filename)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return metered(Parser(self, source, name, filename).parse(), self)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - jinja2's
+        if operator == "+" and type(left) is str and type(right) is str:
+            spend(weight(left) + weight(right))
+            return left + right
+        checked_operation(operator, left, right)
+        return self.binop_table[operator](left, right)
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        spend(STEP)
+        if type(obj) is BuiltinMethodType:
+            args = checked_call(obj, args, kwargs)
+        return super().call(context, obj, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`str.format` and `str.format_map`, sandboxed as in jinja2, with the widths bounded too."""
+        if not isinstance(value, (MethodType, BuiltinMethodType)) or value.__name__ not in {"format", "format_map"}:
+            return None
+        text: object = value.__self__
+        if not isinstance(text, str):
+            return None
+        vformat = Formatter(self).vformat
+
+        def bounded_format(*args: Any, **kwargs: Any) -> str:
+            if value.__name__ == "format_map":
+                (kwargs,), args = args, ()
+            spend(weight(text) * STEP)
+            return type(text)(vformat(text, args, kwargs))
+
+        return bounded_format
+
+
+class _GenerationBlock(Extension):
+    """`{% generation %}…{% endgeneration %}` marks what the model wrote; its body is rendered as it is."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it without ClassVar
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("_body"), [], [], body).set_lineno(line)
+
+    def _body(self, caller: Callable[[], str]) -> str:
+        return caller()
+
+
+class _Namespace(Namespace):
+    """jinja2's namespace without attributes that start with an underscore, as in transformers 5.22."""
+
+    def __init__(*args: Any, **kwargs: Any) -> None:
+        measure((args[1:], kwargs))
+        Namespace.__init__(*args, **kwargs)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            raise SecurityError(f"a namespace has no attribute {name!r} that a template may set")
+        Namespace.__setitem__(self, name, value)
+
+
+class _Dict:
+    """`dict(…)` and `dict.fromkeys(…)`, nothing else of the type."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        measure((args, kwargs))
+        return dict(*args, **kwargs)
+
+    @staticmethod
+    def fromkeys(keys: Any, value: Any = None) -> dict[Any, Any]:
+        kept = list(keys)
+        spend(len(kept) * (STEP + measure(value)))
+        return dict.fromkeys(kept, value)
+
+
+def _counted(token: Any) -> Any:
+    spend(_TOKEN)
+    return token
+
+
+def _charged(value: Any) -> Any:
+    """What is printed passes here, and what is looked through."""
+    if type(value) is str:
+        spend(len(value) if value.isascii() else 4 * len(value))
+    else:
+        measure(value)
+    return value
+
+
+def _measured(value: Any) -> Any:
+    measure(value)
+    return value
+
+
+@pass_context
+def _charge(context: Context, units: int) -> None:
+    # The context is taken only so that the call is never folded into a constant.
+    del context
+    spend(units)
+
+
+def _raise_exception(message: object) -> None:
+    raise TemplateRefused(str(message))
+
+
+def _strftime_now(form: str) -> str:
+    if any(int(width) > _WIDEST_FIELD for width in _numbers(form)):
+        raise too_costly("a date is padded to an absurd width")
+    spend(weight(form) * STEP + form.count("%") * _WIDEST_FIELD)
+    return (pinned_now() or datetime.now()).strftime(form)  # noqa: DTZ005 - transformers shows the local time
+
+
+def _numbers(form: str) -> list[str]:
+    return "".join(character if character in "0123456789" else " " for character in form).split()
+
+
+def _lipsum(n: int = 5, html: bool = True, min: int = 20, max: int = 100) -> str:  # noqa: A002 - jinja2's own names
+    spend(n * max * STEP)
+    return generate_lorem_ipsum(n, html, min, max)
