@@ -1,9 +1,11 @@
 """What every test stands on: no network but loopback, no settings of the person who runs them."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 _FOREIGN: tuple[str, ...] = (
     "HF_TOKEN",
@@ -30,6 +32,13 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hf-home"))
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path_factory.getbasetemp() / "no-token"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+
+@pytest.fixture(autouse=True)
+def unblocked() -> Iterator[None]:
+    """A call of hfgen's that would hold up the event loop is an error; what tests and pytest do is their own affair."""
+    with blockbuster_ctx("hfgen"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ class ModelFacts:
             author=_str(record.get("author")),
             library=_str(record.get("library_name")),
             special_tokens=_special_tokens(tokenizer, gguf),
-            templates=_templates(tokenizer.get("chat_template") or config.get("chat_template_jinja"), gguf),
+            templates=_templates(config.get("chat_template_jinja") or tokenizer.get("chat_template"), gguf),
             context=context if isinstance(context, int) else None,
             providers=_providers(record.get("inferenceProviderMapping")),
             revision=_str(record.get("sha")),

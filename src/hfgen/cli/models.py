@@ -52,13 +52,13 @@ def list_command(query: tuple[str, ...], task: str, limit: int, as_json: bool) -
 async def _found(query: str, task: str, limit: int) -> Sequence[Any]:
     from hfgen import Session  # noqa: PLC0415 - brings the network along
     from hfgen.hub import catalogue  # noqa: PLC0415
-    from hfgen.hub.client import hub_token  # noqa: PLC0415
+    from hfgen.hub.client import find_token  # noqa: PLC0415
 
     async with Session() as session:
         try:
             if query or task:
-                return await catalogue.search_models(session, query, task, hub_token(), limit)
-            return (await catalogue.list_models(session, hub_token()))[:limit]
+                return await catalogue.search_models(session, query, task, await find_token(), limit)
+            return (await catalogue.list_models(session, await find_token()))[:limit]
         except HfgenError as error:
             click.echo(f"hfgen: {error.message}: these are the built-in names", err=True)
     words = query.lower().split()
@@ -72,7 +72,7 @@ async def _found(query: str, task: str, limit: int) -> Sequence[Any]:
 def show(model: str, as_json: bool) -> None:
     """What is known of MODEL: its task, template, context, and who serves it."""
     from hfgen import HuggingFaceInference, Session  # noqa: PLC0415
-    from hfgen.hub.client import hub_token, model_facts  # noqa: PLC0415
+    from hfgen.hub.client import find_token, model_facts  # noqa: PLC0415
 
     name = HuggingFaceInference.get_model(model)
     if name in ("local", "local/smollm2"):
@@ -81,7 +81,7 @@ def show(model: str, as_json: bool) -> None:
 
     async def facts() -> Any:
         async with Session() as session:
-            return await model_facts(session, name.partition(":")[0], hub_token())
+            return await model_facts(session, name.partition(":")[0], await find_token())
 
     known = asyncio.run(facts())
     if as_json:

@@ -66,10 +66,10 @@ def _kind(facts: ModelFacts) -> str:
 
 async def _asked(model: str) -> ModelFacts:
     from hfgen import HuggingFaceInference, Session  # noqa: PLC0415 - brings the network along
-    from hfgen.hub.client import hub_token, model_facts  # noqa: PLC0415
+    from hfgen.hub.client import find_token, model_facts  # noqa: PLC0415
 
     async with Session() as session:
-        return await model_facts(session, HuggingFaceInference.get_model(model).partition(":")[0], hub_token())
+        return await model_facts(session, HuggingFaceInference.get_model(model).partition(":")[0], await find_token())
 
 
 def _json(file: str) -> Any:

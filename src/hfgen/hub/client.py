@@ -1,5 +1,6 @@
 """The Hub's records of models: asked once, kept for a while."""
 
+import asyncio
 import copy
 import os
 import re
@@ -64,6 +65,11 @@ def hub_token() -> str | None:
         token = _stored_token()
     conceal(token)
     return token
+
+
+async def find_token() -> str | None:
+    """`hub_token` for async callers: it may read files, or refresh a login over the network."""
+    return await asyncio.to_thread(hub_token)
 
 
 def _stored_token() -> str | None:

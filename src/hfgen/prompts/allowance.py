@@ -4,7 +4,7 @@ One counter of units stands for steps and bytes alike: a byte made is one unit, 
 read each time a slice of the units is used up, so that charging costs a subtraction and a comparison.
 """
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Generator, ItemsView, Iterable, KeysView, Mapping, ValuesView
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -71,7 +71,7 @@ def too_costly(why: str) -> TemplateTooCostly:
 
 
 @contextmanager
-def allowed(allowance: Allowance) -> Iterator[None]:
+def allowed(allowance: Allowance) -> Generator[None, None, None]:
     """Charge everything inside to `allowance`."""
     token = _CURRENT.set(allowance)
     try:

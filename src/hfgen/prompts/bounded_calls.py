@@ -52,9 +52,14 @@ def _printf(form: str | bytes, values: object) -> int:
     text = form if isinstance(form, str) else form.decode("latin-1")
     width = sum(int(number[:12]) for number in _WIDTH.findall(text)) if "%" in text else 0
     if "*" in text:
-        given = cast("tuple[object, ...]", values) if isinstance(values, tuple) else (values,)
-        width += sum(abs(value) for value in given if isinstance(value, int))
+        width += sum(map(abs, _whole(values)))
     return weight(form) + 4 * width + _printed(values)
+
+
+def _whole(values: object) -> list[int]:
+    """The integers among a format's values: any of them may be a width."""
+    given = cast("tuple[object, ...]", values) if isinstance(values, tuple) else (values,)
+    return [value for value in given if isinstance(value, int)]
 
 
 def _printed(values: object) -> int:
@@ -101,7 +106,10 @@ def _check_container(name: str, owner: Sequence[object], args: tuple[Any, ...]) 
 
 
 def _materialised(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(list(value) if isinstance(value, Iterable) and not isinstance(value, str) else value for value in args)
+    return tuple(
+        list(cast("Iterable[object]", value)) if isinstance(value, Iterable) and not isinstance(value, str) else value
+        for value in args
+    )
 
 
 def _integers(args: tuple[Any, ...]) -> int:

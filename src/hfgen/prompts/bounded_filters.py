@@ -95,7 +95,8 @@ def _bounded(name: str, function: Filter) -> Filter:
             spend(len(value) if value.isascii() else 4 * len(value))
         elif isinstance(value, Iterator):
             values = _counted(cast("Iterator[object]", value), measure if deep else _step)
-            args = (*args[:place], values, *args[place + 1 :])
+            value = list(values) if name == "join" else values  # its separators can be priced only once it is counted
+            args = (*args[:place], value, *args[place + 1 :])
         elif deep:
             measure(value)
         else:

@@ -69,9 +69,11 @@ def _key(key: object) -> object:
 def _flattened(value: object) -> Any:
     if isinstance(value, Enum):
         return plain(cast("object", value.value))
-    for base in (str, int, float):
+    if isinstance(value, str):
+        return str.__str__(value)
+    for base in (int, float):
         if isinstance(value, base):
-            return base.__str__(value) if base is str else base(value)
+            return base(value)
     if isinstance(value, Mapping):
         return {_key(key): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
     if isinstance(value, tuple):

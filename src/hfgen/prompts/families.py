@@ -49,9 +49,10 @@ def format_prompt_llama(messages: Messages, do_continue: bool = False) -> str:
 def format_prompt_mistral(messages: Messages, do_continue: bool = False) -> str:
     """Mistral's first layout (Mistral-7B-Instruct-v0.2, Mixtral-8x7B): the system text opens the first user turn."""
     turns = _turns(messages, do_continue)
-    system = "\n\n".join(turn.text for turn in turns if turn.role in _SYSTEMS)
+    systems = [turn.text for turn in turns if turn.role in _SYSTEMS]
     spoken = [turn for turn in turns if turn.role not in _SYSTEMS]
-    if system:
+    if systems:
+        system = "\n\n".join(systems)
         first = next((i for i, turn in enumerate(spoken) if turn.role != "assistant"), None)
         if first is None:
             spoken.insert(0, Turn("user", system))
@@ -70,9 +71,12 @@ def format_prompt_deepseek(messages: Messages, do_continue: bool = False) -> str
     system = "\n\n".join(turn.text for turn in turns if turn.role in _SYSTEMS)
     out = f"<｜begin▁of▁sentence｜>{system}"
     end = "<｜end▁of▁sentence｜>"
-    for turn in turns:
+    for index, turn in enumerate(turns):
         if turn.role == "assistant":
-            out += f"<｜Assistant｜>{turn.text}{end}"
+            # What was thought is left out of the history; in a message that goes on it is part of the text.
+            continued = do_continue and index == len(turns) - 1
+            text = turn.text if continued else turn.text.rpartition("</think>")[2]
+            out += f"<｜Assistant｜>{text}{end}"
         elif turn.role not in _SYSTEMS:
             out += f"<｜User｜>{turn.text}"
     return out.removesuffix(end) if do_continue else f"{out}<｜Assistant｜>"

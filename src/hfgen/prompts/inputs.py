@@ -1,14 +1,24 @@
 """From a model's facts to the one prompt it gets: its own template, else its family's layout, else plain text."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Messages
 from hfgen.prompts import families
+from hfgen.prompts.forgery import guarded, pattern_of
 
 Formatter = Callable[[Messages, bool], str]
+
+# Shows each marker of a family's layout.
+_SAMPLE: Final[Messages] = (
+    {"role": "system", "content": "S"},
+    {"role": "user", "content": "U"},
+    {"role": "assistant", "content": "A"},
+    {"role": "user", "content": "U"},
+)
 
 # By `config.model_type`: families whose layout is one, whoever tuned the model.
 _BY_FAMILY: Final[Mapping[str, Formatter]] = {
@@ -23,7 +33,7 @@ _BY_FAMILY: Final[Mapping[str, Formatter]] = {
 }
 # By the token that ends a turn: it shows the layout that a fine-tune was made with.
 _BY_END: Final[Mapping[str, Formatter]] = {
-    "<|im_end|>": families.format_prompt_qwen,
+    "<|im_end|>": families.format_prompt_qwen2,
     "<|eot_id|>": families.format_prompt_llama,
     "<｜end▁of▁sentence｜>": families.format_prompt_deepseek,
 }
@@ -54,14 +64,21 @@ def get_inputs(
 def render(generation: Generation, facts: ModelFacts) -> str:
     """The raw prompt of a request: the caller's own, else the rendered conversation.
 
+    What users and tools wrote cannot spell special tokens, unless `special_tokens_in_content` says "keep".
+
     Raises:
         PromptError: The model's template refuses the conversation.
     """
     if generation.prompt is not None:
         return generation.prompt
+    mode = generation.special_tokens or "neutralise"
     if facts.templates:
-        return _from_template(generation, facts)
-    return _formatter(facts.family, facts)(generation.messages, generation.continues)
+        pattern = pattern_of(facts.special_tokens.values(), _source(generation, facts))
+        messages = guarded(generation.messages, pattern, mode)
+        return _from_template(replace(generation, messages=tuple(messages)), facts)
+    formatter = _formatter(facts.family, facts)
+    pattern = pattern_of(facts.special_tokens.values(), formatter(_SAMPLE, False))
+    return formatter(guarded(generation.messages, pattern, mode), generation.continues)
 
 
 def without_bos(prompt: str, bos: str) -> str:
@@ -72,15 +89,18 @@ def without_bos(prompt: str, bos: str) -> str:
 def _from_template(generation: Generation, facts: ModelFacts) -> str:
     from hfgen.prompts.chat_template import ChatTemplate  # noqa: PLC0415 - brings jinja2 along
 
-    named = "tool_use" if generation.tools and "tool_use" in facts.templates else "default"
-    source = facts.templates.get(named) or next(iter(facts.templates.values()))
-    return ChatTemplate(source, facts.special_tokens).render(
+    return ChatTemplate(_source(generation, facts), facts.special_tokens).render(
         generation.messages,
         tools=generation.tools or None,
         add_generation_prompt=not generation.continues,
         continue_final_message=generation.continues,
         **generation.template_kwargs,
     )
+
+
+def _source(generation: Generation, facts: ModelFacts) -> str:
+    named = "tool_use" if generation.tools and "tool_use" in facts.templates else "default"
+    return facts.templates.get(named) or next(iter(facts.templates.values()))
 
 
 def _formatter(family: str, facts: ModelFacts) -> Formatter:

