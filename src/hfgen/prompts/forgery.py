@@ -2,8 +2,8 @@
 
 `neutralise` puts a zero-width space behind the first character of each such spelling: a person reads the same, the
 tokenizer reads plain text. Its limits: the text is one invisible character longer where it spells a token (even where
-it meant to, as `<s>` in HTML), and a model may copy the character. Text of the system and of the assistant is the caller's
-own and stays as it is.
+it meant to, as `<s>` in HTML), and a model may copy the character. Text of the system and of the assistant is the
+caller's own and stays as it is.
 """
 
 import itertools
