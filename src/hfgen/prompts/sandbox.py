@@ -69,7 +69,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return self.binop_table[operator](left, right)
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        spend(STEP)
+        spend(STEP * (1 + len(args)))
         if type(obj) is BuiltinMethodType:
             args = checked_call(obj, args, kwargs)
         return super().call(context, obj, *args, **kwargs)

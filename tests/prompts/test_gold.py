@@ -1,0 +1,124 @@
+"""Byte for byte what transformers 5.23 makes of every template and conversation that was recorded."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hfgen.errors import ContinuationError, PromptError, TemplateBroken, TemplateRefused
+from hfgen.prompts import (
+    ChatTemplate,
+    format_prompt_custom,
+    format_prompt_deepseek,
+    format_prompt_llama,
+    format_prompt_mistral,
+    format_prompt_qwen,
+    format_prompt_qwen2,
+)
+
+pytestmark = pytest.mark.shared
+
+NOW = datetime(2025, 3, 7, 9, 5, 3)  # noqa: DTZ001 - transformers shows the local time
+KINDS = {"template_raise": TemplateRefused, "continue_final": ContinuationError}
+FAMILIES: dict[str, Callable[..., str]] = {
+    "Qwen--Qwen2.5-7B-Instruct": format_prompt_qwen,
+    "Qwen--Qwen2.5-Coder-0.5B-Instruct": format_prompt_qwen2,
+    "meta-llama--Meta-Llama-3-8B-Instruct": format_prompt_llama,
+    "mistralai--Mistral-7B-Instruct-v0.1": format_prompt_mistral,
+    "mistralai--Mistral-7B-Instruct-v0.2": format_prompt_mistral,
+    "deepseek-ai--DeepSeek-R1": format_prompt_deepseek,
+    "HuggingFaceH4--zephyr-7b-beta": format_prompt_custom,
+}
+PLAIN = (
+    "single_user_agp",
+    "system_user_agp",
+    "multi_turn_agp",
+    "unicode_agp",
+    "whitespace_agp",
+    "special_tokens_agp",
+    "empty_content_agp",
+    "reasoning_history",
+    "continue_final",
+    "continue_ws",
+    "continue_empty",
+    "continue_repeat",
+)
+
+
+def tokens_of(entry: dict[str, Any]) -> dict[str, str | None]:
+    named = {name: token for name, token in entry.items() if name.endswith("_token")}
+    return {**named, **entry.get("other", {})}
+
+
+@pytest.fixture(scope="session")
+def templates(shared: Path) -> Path:
+    return shared / "templates"
+
+
+@pytest.fixture(scope="session")
+def cases(templates: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((templates / "cases.json").read_text("utf-8"))
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def gold(templates: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (templates / "gold.jsonl").read_text("utf-8").split("\n") if line]
+
+
+def test_every_line_of_the_gold_is_equal(templates: Path, cases: dict[str, Any], gold: list[dict[str, Any]]) -> None:
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    counts: Counter[tuple[str, bool]] = Counter()
+    wrong: list[str] = []
+    for line in gold:
+        source = (templates / "corpus" / f"{line['t']}.jinja").read_text("utf-8")
+        kind, equal = compared(source, tokens_of(tokens[line["t"]]), cases[line["c"]], line)
+        counts[kind, equal] += 1
+        if not equal:
+            wrong.append(f"{line['t']} {line['c']}")
+    print({f"{kind} {'equal' if equal else 'WRONG'}": count for (kind, equal), count in sorted(counts.items())})  # noqa: T201
+    assert not wrong
+
+
+def compared(
+    source: str, tokens: dict[str, str | None], case: dict[str, Any], line: dict[str, Any]
+) -> tuple[str, bool]:
+    kind: str = line["err"]["kind"] if "err" in line else "out"
+    try:
+        template = ChatTemplate(source, tokens)
+        made = template.render(
+            case["messages"], tools=case["tools"], documents=case["documents"], now=NOW, **case["kwargs"]
+        )
+    except PromptError as error:
+        if kind == "template_raise" and error.message != line["err"]["msg"]:
+            return kind, False
+        return kind, kind != "out" and isinstance(error, KINDS.get(kind, TemplateBroken))
+    return kind, kind == "out" and made == line["out"]
+
+
+@pytest.mark.parametrize("template", FAMILIES)
+def test_a_named_formatter_equals_its_familys_own_template(
+    template: str, cases: dict[str, Any], gold: list[dict[str, Any]]
+) -> None:
+    expected = {line["c"]: line["out"] for line in gold if line["t"] == template and "out" in line}
+    made = {
+        name: FAMILIES[template](
+            cases[name]["messages"], do_continue=cases[name]["kwargs"].get("continue_final_message", False)
+        )
+        for name in PLAIN
+    }
+    assert made == {name: expected[name] for name in PLAIN}
+
+
+def test_two_hundred_long_messages_stay_below_the_bounds(templates: Path) -> None:
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    text = ("Lorem ipsum dolor sit amet, <b>consectetur</b>.\n" * 250)[:10_000]
+    messages = [{"role": ("user", "assistant")[turn % 2], "content": text} for turn in range(199)]
+    for name in ("Qwen--Qwen3-0.6B", "RekaAI--reka-edge", "openai--gpt-oss-120b", "deepseek-ai--DeepSeek-V3.1"):
+        source = (templates / "corpus" / f"{name}.jinja").read_text("utf-8")
+        template = ChatTemplate(source, tokens_of(tokens[name]))
+        assert text.strip() in template.render(messages, add_generation_prompt=True)
