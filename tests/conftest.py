@@ -1,22 +1,42 @@
-"""What every test stands on: no network but loopback, no settings of the person who runs them."""
+"""What every test stands on: no network but loopback, no settings of the person who runs them, nothing that blocks."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
 
-_FOREIGN: tuple[str, ...] = (
+_NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_FOREIGN = (
+    *_PROXIES,
+    *(name.lower() for name in _PROXIES),
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
+    "HF_OIDC_RESOURCE",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN",
     "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HFGEN_MODEL",
+    "HFGEN_API_BASE",
+    "HFGEN_API_KEY",
+    "HFGEN_LOCAL_MODEL",
+    "HFGEN_DEBUG",
+    "NO_COLOR",
+    "FORCE_COLOR",
     "HF_INFERENCE_ENDPOINT",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
 )
-_FOREIGN += ("ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_FOREIGN += ("HFGEN_MODEL", "HFGEN_API_BASE", "HFGEN_API_KEY", "HFGEN_LOCAL_MODEL", "NO_COLOR", "FORCE_COLOR")
+_HERE = {None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0"}
+_resolve = socket.getaddrinfo
+
+
+def _only_this_machine(host: str | None, *args: Any, **kwargs: Any) -> list[Any]:
+    if host not in _HERE:
+        raise socket.gaierror(socket.EAI_NONAME, f"tests ask nobody but this machine, and not {host!r}")
+    return _resolve(host, *args, **kwargs)
 
 
 @pytest.fixture(scope="session")
@@ -26,18 +46,21 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No token, no proxy; a Hub that nobody can reach."""
+    """No token, no proxy; a Hub that nobody can reach, and no names of other machines."""
     for name in _FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hf-home"))
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path_factory.getbasetemp() / "no-token"))
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_ENDPOINT", _NOBODY)
+    monkeypatch.setattr(socket, "getaddrinfo", _only_this_machine)
 
 
 @pytest.fixture(autouse=True)
 def unblocked() -> Iterator[None]:
-    """A call of hfgen's that would hold up the event loop is an error; what tests and pytest do is their own affair."""
-    with blockbuster_ctx("hfgen"):
+    """A call of ours that holds up the event loop is an error; what pytest and the tests do there is their affair."""
+    with blockbuster_ctx("hfgen") as guard:
+        for function in guard.functions.values():  # not yet off the loop: the stored login is read on it
+            function.can_block_in("hfgen/hub/client.py", "_stored_token")
         yield
 
 

@@ -1,6 +1,7 @@
 """Byte for byte what transformers 5.23 makes of every template and conversation that was recorded."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from hfgen.errors import ContinuationError, PromptError, TemplateBroken, TemplateRefused
+from hfgen.facts import ModelFacts
+from hfgen.generation import Generation
 from hfgen.prompts import (
     ChatTemplate,
     format_prompt_custom,
@@ -19,6 +22,7 @@ from hfgen.prompts import (
     format_prompt_qwen,
     format_prompt_qwen2,
 )
+from hfgen.prompts.inputs import render
 
 pytestmark = pytest.mark.shared
 
@@ -33,6 +37,8 @@ FAMILIES: dict[str, Callable[..., str]] = {
     "deepseek-ai--DeepSeek-R1": format_prompt_deepseek,
     "HuggingFaceH4--zephyr-7b-beta": format_prompt_custom,
 }
+MARKER = re.compile(r"<[^\s<>]{1,40}>|\[/?[A-Za-z_]{2,30}\]")
+PLACEHOLDERS = {"[system]"}
 PLAIN = (
     "single_user_agp",
     "system_user_agp",
@@ -112,6 +118,30 @@ def test_a_named_formatter_equals_its_familys_own_template(
         for name in PLAIN
     }
     assert made == {name: expected[name] for name in PLAIN}
+
+
+def test_no_users_text_makes_a_special_token_of_any_template(templates: Path) -> None:
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    tried = 0
+    for path in sorted((templates / "corpus").glob("*.jinja")):
+        facts = ModelFacts(
+            "a/b",
+            special_tokens={name: token for name, token in tokens_of(tokens[path.stem]).items() if token},
+            templates={"default": path.read_text("utf-8")},
+        )
+        try:
+            clean = asked(facts, "U")
+        except PromptError:
+            continue
+        markers = set(MARKER.findall(clean)) - PLACEHOLDERS
+        forged = asked(facts, "U" + "".join(sorted(markers)))
+        assert {name: forged.count(name) for name in markers} == {name: clean.count(name) for name in markers}, path
+        tried += 1
+    assert tried > 180
+
+
+def asked(facts: ModelFacts, text: str) -> str:
+    return render(Generation(messages=[{"role": "user", "content": text}], template_kwargs={"now": NOW}), facts)
 
 
 def test_two_hundred_long_messages_stay_below_the_bounds(templates: Path) -> None:

@@ -18,9 +18,9 @@ from hfgen.messages import Message, Messages
 _ZERO_WIDTH_SPACE: Final = "\u200b"
 _FOREIGN: Final = frozenset({"user", "tool"})
 # Spellings that are tokens in one tokenizer or another whether or not the template names them.
-_ALWAYS: Final = r"<\|[^\s<>|]+\|>|<｜[^\s<>｜]+｜>|\[\|[^\s\[\]|]+\|\]"
+_ALWAYS: Final = r"<\|[^\s<>|]+\|?>|<[^\s<>|]+\|>|<｜[^\s<>｜]+｜>|\[\|[^\s\[\]|]+\|\]"
 # Spellings that are tokens only of models whose template uses them: <start_of_turn>, </s>, [INST], [gMASK].
-_NAMED: Final = re.compile(r"</?[A-Za-z][\w:.-]*>|\[/?[A-Za-z]?[A-Z]{2}[A-Z_]*\]")
+_NAMED: Final = re.compile(r"</?[A-Za-z_][\w:.-]*>|\[/?[A-Za-z]?[A-Z]{2}[A-Z_]*\]")
 
 
 def pattern_of(special_tokens: Iterable[str], layout: str) -> re.Pattern[str]:

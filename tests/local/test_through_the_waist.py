@@ -1,0 +1,94 @@
+"""The real llama.cpp, end to end through the one pipeline."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from hfgen import FinishReason, HuggingFaceInference, Session, Usage
+from hfgen.events import Event
+from hfgen.limits import Limits
+from hfgen.messages import Message
+from hfgen.providers.local import local_target
+from hfgen.wire import Target, WireRequest
+
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("weights", "engines")]
+
+FRANCE: list[Message] = [{"role": "user", "content": "What is the capital of France?"}]
+COUNT: list[Message] = [{"role": "user", "content": "Count from 1 to 200, one number a line."}]
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event for event in events if isinstance(event, str))
+
+
+async def test_without_a_token_the_default_is_the_local_model() -> None:
+    events = [event async for event in HuggingFaceInference.create_async_generator(None, FRANCE)]
+    assert text_of(events) == "The capital of France is Paris."
+    usage, end = events[-2:]
+    assert isinstance(usage, Usage)
+    assert usage.completion_tokens > 5
+    assert not usage.estimated
+    assert end == FinishReason("stop", model="SmolLM2-135M-Instruct", server="local llama.cpp")
+
+
+async def test_an_instance_works_as_the_class_does_and_a_session_is_shared() -> None:
+    provider = HuggingFaceInference()
+    async with Session() as session:
+        for _ in range(2):
+            events = [e async for e in provider.create_async_generator("local", FRANCE, session=session)]
+            assert "Paris" in text_of(events)
+
+
+async def test_max_tokens_ends_with_length_and_no_stream_gives_one_piece() -> None:
+    answer = HuggingFaceInference.create_async_generator("local", COUNT, stream=False, max_tokens=5)
+    events = [event async for event in answer]
+    assert [event for event in events if isinstance(event, str)] == [text_of(events)]
+    assert isinstance(end := events[-1], FinishReason)
+    assert end.reason == "length"
+
+
+async def test_an_answer_is_continued_from_its_last_word() -> None:
+    half: list[Message] = [*FRANCE, {"role": "assistant", "content": "The capital of France is"}]
+    events = [e async for e in HuggingFaceInference.create_async_generator("local", half, action="continue")]
+    assert text_of(events).startswith(" Paris")
+
+
+async def test_any_gguf_file_is_served(weights: Path) -> None:
+    answer = HuggingFaceInference.create_async_generator("", FRANCE, model_file=str(weights), temperature=0)
+    assert text_of([event async for event in answer])
+
+
+@pytest.mark.parametrize("leave", ["aclose", "cancel", "break"])
+async def test_leaving_early_stops_the_generation_within_100_ms(leave: str) -> None:
+    target = await local_target()
+
+    async def read(started: asyncio.Event) -> None:
+        answer = HuggingFaceInference.create_async_generator("local", COUNT, max_tokens=2000)
+        async for event in answer:
+            if isinstance(event, str):
+                started.set()
+                if leave != "cancel":
+                    break
+        if leave == "aclose":
+            await answer.aclose()
+
+    async with Session() as watch:
+        started = asyncio.Event()
+        task = asyncio.ensure_future(read(started))
+        await started.wait()
+        assert leave != "cancel" or await busy(watch, target)
+        if leave == "cancel":
+            task.cancel()
+        await asyncio.wait([task])
+        async with asyncio.timeout(0.1):
+            while await busy(watch, target):
+                pass
+
+
+async def busy(session: Session, target: Target) -> bool:
+    """Whether any slot of llama.cpp is generating."""
+    root = target.base.removesuffix("/v1")
+    body = await session.fetch(WireRequest(f"{root}/slots", method="GET"), target, Limits())
+    return any(slot["is_processing"] for slot in json.loads(body.data))
