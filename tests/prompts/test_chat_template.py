@@ -4,7 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -89,7 +89,7 @@ def test_a_bound_is_told_from_a_fault() -> None:
 
 
 def test_messages_are_copied_plain_and_never_changed() -> None:
-    class Role(Enum):
+    class Role(StrEnum):
         USER = "user"
 
     @dataclass

@@ -67,7 +67,8 @@ def _key(key: object) -> object:
 
 
 def _flattened(value: object) -> Any:
-    if isinstance(value, Enum):
+    # An enum of strings is its string; any other is foreign, as in transformers.
+    if isinstance(value, Enum) and isinstance(value, (str, int, float)):
         return plain(cast("object", value.value))
     if isinstance(value, str):
         return str.__str__(value)
