@@ -15,10 +15,11 @@ LONGEST_FUNCTION = 50
 
 
 def functions(source: str) -> Iterator[tuple[str, int]]:
-    """Each function and its lines, from `def` to the last one; decorators are not counted."""
+    """Each function and the lines of its body; its signature and docstring are for the reader, not the machine."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            yield node.name, (node.end_lineno or node.lineno) - body[0].lineno + 1 if body else 0
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.relative_to(PACKAGE).as_posix())
@@ -34,4 +35,4 @@ def test_functions_are_measured_wherever_they_stand() -> None:
         "class A:\n    @property\n    def b(self):\n        async def c():\n            return 1\n        return c\n"
     )
 
-    assert dict(functions(source)) == {"b": 4, "c": 2}
+    assert dict(functions(source)) == {"b": 3, "c": 1}

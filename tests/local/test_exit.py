@@ -28,8 +28,8 @@ link = http.client.HTTPConnection(urlsplit(target.base).netloc)
 link.request("POST", "/v1/chat/completions", json.dumps(story), {"Authorization": f"Bearer {target.token}"})
 answer = link.getresponse()
 answer.readline()
-print(target.base, flush=True)
 try:
+    print(target.base, flush=True)
     sys.stdin.readline()
 except KeyboardInterrupt:
     print(*(answer.readline() for _ in range(40)))
