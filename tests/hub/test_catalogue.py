@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hub_server import Hub, serving_hub
 
 from hfgen.errors import HfgenError, MissingAuth, ServerError
 from hfgen.hub.catalogue import (
@@ -26,6 +25,7 @@ from hfgen.hub.catalogue import (
 )
 from hfgen.hub.offers import Offer, Pricing, router_models
 from hfgen.transport.session import Session
+from hub_server import Hub, serving_hub
 
 # What a repository's name may say beyond its alias: that it chats, its owner's mark, a release.
 _PLAIN = {"instruct", "it", "hf", "meta", "beta", "c", "ai", "base", "vision"}

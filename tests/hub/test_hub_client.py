@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hub_server import Hub, serving_hub
 
 from hfgen.errors import ConnectionFailed, HfgenError, MissingAuth, ModelNotSupportedError, ServerError
 from hfgen.hub.client import ModelCache, get_model_data, hub_endpoint, hub_offline, hub_token, model_facts
 from hfgen.transport.session import Session
+from hub_server import Hub, serving_hub
 
 RECORD = {
     "_id": "1",
