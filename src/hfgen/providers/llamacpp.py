@@ -19,7 +19,7 @@ _SLOTS: Final = 4  # four streams at once make 100 tokens/s on two cores, where 
 _CONTEXT: Final = 16384
 _BATCH: Final = 128  # a request that is given up in its prompt phase is noticed between two batches only
 _MOST_THREADS: Final = 8  # one token of a small model is too little work to share among more
-_PROMPT_CACHE_MIB: Final = 256
+_PROMPT_CACHE_MIB: Final = 0  # with one, a stream that was cut short leaves a state that spoils later answers
 _ERRORS_ONLY: Final = 1
 
 
