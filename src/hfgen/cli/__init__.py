@@ -3,18 +3,20 @@
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from hfgen import __version__
 
 _COMMANDS: Final = {
     "chat": "Stream an answer; what follows a bare `hfgen` goes here.",
-    "models": "List, search and show models.",
+    "models": "List, search, show and fetch models.",
     "render": "Print the exact prompt that a model would get.",
 }
+_OWN: Final = frozenset({"--help", "-h", "--version"})
 
 
 class Commands(click.Group):
@@ -41,11 +43,30 @@ class Commands(click.Group):
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `chat` in front of what is no command."""
-        own = {"--help", "-h", "--version"}
-        if not (args and (args[0] in _COMMANDS or args[0] in own)):
+        """Put `chat` in front of what is no command; a shell that completes the first word may mean either."""
+        completes_first = ctx.resilient_parsing and not args
+        if not (completes_first or (args and (args[0] in _COMMANDS or args[0] in _OWN))):
             args = ["chat", *args]
         return super().parse_args(ctx, args)
+
+    @override
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """For the first word: the commands, and the flags of `chat`."""
+        if incomplete.startswith("-"):
+            chat = self.get_command(ctx, "chat")
+            own = super().shell_complete(ctx, incomplete)
+            return [*own, *(chat.shell_complete(ctx, incomplete) if chat else ())]
+        return [CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)]
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that has gone (`| head`) is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            from hfgen.cli.failures import reader_gone  # noqa: PLC0415 - loaded already, where it matters
+
+            reader_gone()
 
 
 @click.group(
@@ -62,14 +83,20 @@ def group() -> None:
     hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKEN)
     hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
     cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
+    hfgen                                              a conversation
+    hfgen chat --help                                  all flags of a question
 
-    Exit codes: 0 done, 2 wrong usage, 4 token, 5 no such model, 6 quota or rate, 7 no answer, 8 cut off,
-    130 interrupted, 1 anything else.
+    \b
+    Exit codes: 0 done, 1 anything else, 2 wrong usage, 4 token, 5 no such model, 6 quota or rate,
+    7 no answer, 8 cut off, 130 interrupted. NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are honoured;
+    HFGEN_DEBUG=1 shows tracebacks.
     """
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     from hfgen.cli.failures import guarded  # noqa: PLC0415 - not needed for completion
+    from hfgen.cli.terminal import write_utf8  # noqa: PLC0415
 
+    write_utf8()
     sys.exit(guarded(lambda: group.main(args=None if args is None else list(args), standalone_mode=False)))

@@ -1,15 +1,20 @@
 """From an exception to one clear message on stderr and an exit code."""
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NoReturn
 
 import click
 
+from hfgen.cli.terminal import aside, complain
 from hfgen.errors import HfgenError
 
-_INTERRUPTED = 130
+_INTERRUPTED: Final = 130
+_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # not all systems have both
 
 
 def guarded(run: Callable[[], object]) -> int:
@@ -18,27 +23,49 @@ def guarded(run: Callable[[], object]) -> int:
     HFGEN_DEBUG=1 lets the traceback through.
     """
     warnings.showwarning = _show_warning
+    for name in _SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _leave)
     try:
-        return _code(run())
-    except HfgenError as error:
-        if os.environ.get("HFGEN_DEBUG"):
-            raise
-        click.echo(f"hfgen: {error}", err=True)
-        return error.exit_code
+        result = run()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has gone; Python must not complain of it when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _code(result: object) -> int:
+    except Exception as error:  # a traceback helps those who ask for it, and nobody else
+        if os.environ.get("HFGEN_DEBUG"):
+            raise
+        return _told(error)
     return result if isinstance(result, int) else 0
 
 
+def reader_gone() -> NoReturn:
+    """Leave in silence: whoever read us has what it wanted (`hfgen … | head -1`).
+
+    Raises:
+        Exit: With code 0.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # What is still in Python's buffers must not fail again when it is flushed at exit.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    raise click.exceptions.Exit(0)
+
+
+def _told(error: Exception) -> int:
+    if isinstance(error, HfgenError):
+        complain(f"hfgen: {error}")
+        return error.exit_code
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    complain(f"hfgen: {what}\nThis is a bug in hfgen; HFGEN_DEBUG=1 shows where it is.")
+    return 1
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """Unwind as any exit does, so that streams are closed and the local engine is stopped."""
+    raise SystemExit(128 + number)
+
+
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(click.style(f"warning: {message}", dim=True), err=True)
+    aside(f"warning: {message}")

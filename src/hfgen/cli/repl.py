@@ -1,101 +1,132 @@
-"""A conversation at the terminal."""
+"""A conversation at the terminal: one session and one event loop for all of it."""
 
 import asyncio
-import contextlib
-import os
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
-import click
-
-from hfgen.cli.chat import shown
+from hfgen.cli.asking import Asking
+from hfgen.cli.chat import form_of, shown
+from hfgen.cli.conversation import Conversation
+from hfgen.cli.lines import Lines
+from hfgen.cli.output import Output, error_lines
+from hfgen.cli.terminal import aside, complain
 from hfgen.errors import HfgenError
-from hfgen.messages import Message
+from hfgen.events import Event
+from hfgen.transport.session import Session
 
-_HELP: Final = """/system TEXT  the system prompt, from now on
-/model NAME   another model, from now on
-/reset        forget the conversation
-/exit         leave (Ctrl-D does too)
+_HELP: Final = """/system [TEXT]  the system prompt from now on; alone: what it is
+/model [NAME]   another model from now on; alone: which it is
+/continue       go on with the last answer
+/regen          another answer to the last question
+/reset          forget the conversation
+/exit           leave (Ctrl-D does too)
+\"\"\"             begins and ends a text of several lines
 Ctrl-C stops an answer and keeps what came."""
-_KEPT: Final = 1000
+_COMMAND: Final = re.compile(r"/[a-z?]*", re.ASCII)
 
 
-def converse(given: Mapping[str, Any], arguments: Mapping[str, Any]) -> int:
-    """Read, answer, and remember, until the end of the input."""
-    settings = dict(given)
-    messages: list[Message] = []
-    _history()
-    click.echo(click.style("A conversation. /help for help, Ctrl-D to leave.", dim=True), err=True)
-    while True:
+def converse(given: Mapping[str, Any]) -> None:
+    """Read, answer, and remember, until the end of the input.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came twice in a row where a question was waited for.
+    """
+    talk = Repl(given)
+    aside(f"A conversation with {talk.model_name}. /help for help, Ctrl-D to leave.")
+    with asyncio.Runner() as runner:
+        session = Session(proxy=given["proxy"])
         try:
-            line = input("> ").strip()
-        except EOFError:
-            click.echo(err=True)
-            return 0
-        except KeyboardInterrupt:
-            click.echo(err=True)
-            return 130
-        if line.startswith("/"):
-            if _obey(line, settings, messages):
-                return 0
-        elif line:
-            messages.append({"role": "user", "content": line})
-            text = _answered(settings, messages, arguments)
-            if text:
-                messages.append({"role": "assistant", "content": text})
-            else:
-                messages.pop()  # it was not answered: asking again must not ask twice
+            while (line := talk.lines.read()) is not None:
+                if not talk.turn(line, runner, session):
+                    break
+        finally:
+            runner.run(session.close())
 
 
-def _answered(settings: Mapping[str, Any], messages: list[Message], arguments: Mapping[str, Any]) -> str:
-    from hfgen import HuggingFaceInference  # noqa: PLC0415 - brings the network along
+class Repl:
+    """What a line does."""
 
-    system: list[Message] = [{"role": "system", "content": settings["system"]}] if settings["system"] else []
-    pieces: list[str] = []
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.lines = Lines()
+        self._given = given
+        self._asking = Asking.of(given)
+        self._conversation = Conversation(given["system"] or "")
 
-    async def run() -> None:
-        asked = [*system, *messages]
-        events = HuggingFaceInference.create_async_generator(settings["model"], asked, **arguments)
-        pieces.append(await shown(events, settings))
+    @property
+    def model_name(self) -> str:
+        """The model as the user named it."""
+        fallback = "the server's model" if self._asking.arguments.get("api_base") else "the default model"
+        return self._asking.model or fallback
 
-    try:
-        asyncio.run(run())
-    except HfgenError as error:
-        click.echo(f"hfgen: {error}", err=True)
-        return error.partial
-    except KeyboardInterrupt:
-        click.echo(err=True)
-    return "".join(pieces)
-
-
-def _obey(line: str, settings: dict[str, Any], messages: list[Message]) -> bool:
-    """Do what a line that begins with a slash says; True to leave."""
-    word, _, rest = line.partition(" ")
-    match word:
-        case "/exit" | "/quit" | "/bye":
+    def turn(self, line: str, runner: asyncio.Runner, session: Session) -> bool:
+        """Do what a line says; False to leave."""
+        word, _, rest = line.strip().partition(" ")
+        if not _COMMAND.fullmatch(word):
+            if line.strip():
+                self._conversation.ask(line)
+                self._answer(runner, session)
             return True
-        case "/reset":
-            messages.clear()
-        case "/system":
-            settings["system"] = rest
-        case "/model":
-            settings["model"] = rest or None
-        case _:
-            click.echo(_HELP, err=True)
-    return False
+        match word:
+            case "/exit" | "/quit" | "/bye":
+                return False
+            case "/continue" if self._conversation.answered:
+                self._answer(runner, session, action="continue")
+            case "/regen" if self._conversation.take_back():
+                self._answer(runner, session)
+            case "/continue" | "/regen":
+                complain("hfgen: there is no answer yet")
+            case _:
+                self._set(word, rest.strip())
+        return True
+
+    def _set(self, word: str, rest: str) -> None:
+        match word:
+            case "/reset":
+                self._conversation.forget()
+                aside("forgotten")
+            case "/system":
+                self._conversation.system = rest or self._conversation.system
+                aside(f"system: {self._conversation.system or '(none)'}")
+            case "/model":
+                self._asking = replace(self._asking, model=rest or self._asking.model)
+                aside(f"model: {self.model_name}")
+            case "/" | "/help" | "/?":
+                aside(_HELP)
+            case _:
+                complain(f"hfgen: there is no command {word}; /help lists them")
+
+    def _answer(self, runner: asyncio.Runner, session: Session, **more: str) -> None:
+        """Answer the last question; an error or a Ctrl-C keeps the conversation, and what came."""
+        heard = _Heard(form_of(self._given))
+        try:
+            with error_lines(as_json=self._given["as_json"]), heard.form:
+                runner.run(self._stream(heard, session, more))
+        except HfgenError as error:
+            complain(f"hfgen: {error}")
+        except KeyboardInterrupt:
+            aside("stopped")
+        self._conversation.hear(heard.text)
+
+    async def _stream(self, heard: "_Heard", session: Session, more: Mapping[str, str]) -> None:
+        await asyncio.sleep(0)  # connections that the server closed while the user was typing are noticed now
+        events = self._asking.ask(self._conversation.messages, session, **more)
+        await shown(events, heard.show)
 
 
-def _history() -> None:
-    """Lines of earlier conversations at the arrow keys, where there is a readline."""
-    with contextlib.suppress(ImportError, OSError):
-        import atexit  # noqa: PLC0415
-        import readline  # noqa: PLC0415
+class _Heard:
+    """Shows an answer and keeps its text."""
 
-        home = Path(os.environ.get("HFGEN_HOME") or Path.home() / ".cache" / "hfgen")
-        home.mkdir(parents=True, exist_ok=True)
-        file = home / "history"
-        file.touch(mode=0o600)
-        readline.read_history_file(file)
-        readline.set_history_length(_KEPT)
-        atexit.register(readline.write_history_file, file)
+    def __init__(self, form: Output) -> None:
+        self.form = form
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, str):
+            self._pieces.append(event)
+        self.form.show(event)

@@ -14,7 +14,9 @@ from hfgen.transport.session import Session
 DEFAULT_MODEL: Final = "Qwen/Qwen2.5-72B-Instruct"
 DEFAULT_IMAGE_MODEL: Final = "black-forest-labs/FLUX.1-dev"
 LOCAL: Final = "local"
-"""The model that comes with the install; `local/smollm2` in full."""
+"""The model that comes with the install."""
+LOCAL_NAMES: Final = frozenset({LOCAL, f"{LOCAL}/smollm2"})
+"""What it may be asked for as."""
 POLICIES: Final = frozenset({"auto", "fastest", "cheapest", "preferred"})
 """What may stand after the colon of a name, or as `provider=`, without being a provider: the router then chooses."""
 
@@ -111,7 +113,6 @@ class Listed:
     gated: bool = False
     likes: int | None = None
     downloads: int | None = None
-    failing: bool = False
 
 
 def router_endpoint() -> str:
@@ -142,7 +143,7 @@ async def list_models(session: Session, token: str | None = None) -> list[Listed
     except* HfgenError as errors:
         failed = errors
     else:
-        served = [model for task in asked for model in task.result() if not model.failing]
+        served = [model for task in asked for model in task.result()]
         return _distinct([*served, *built_in_models()])
     raise _first(failed)
 

@@ -78,6 +78,16 @@ async def router_models(session: Session, token: str | None = None) -> list[Offe
     return [model for model in models if model is not None]
 
 
+async def offers_of(session: Session, model: str, token: str | None = None) -> tuple[Offer, ...]:
+    """What the providers ask for a model; none where the router does not serve it, or not for a chat.
+
+    Raises:
+        HfgenError: As for `router_models`.
+    """
+    offered = await router_models(session, token)
+    return next((found.providers for found in offered if found.id == model), ())
+
+
 def _read(data: bytes, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(data, type=kind)

