@@ -34,9 +34,13 @@ class Canvas:
         self._drawn = [_cells(line) for line in shown]
 
     def _back(self, columns: int) -> str:
-        """Up to the first line that may change, as the terminal has it now: a narrower one has wrapped them."""
+        """Up to the first line that may change, as the terminal has it now: a narrower one has wrapped them.
+
+        The rows are erased one by one: tmux takes an erased whole screen for one that is wanted in its scrollback.
+        """
         rows = sum(_rows(cells, columns) for cells in self._drawn)
-        return f"\x1b[{rows}A\r\x1b[J" if rows else ""
+        up = f"\x1b[{rows}A\r" if rows else ""
+        return up + "\x1b[K\n" * rows + up
 
 
 def _last(lines: Sequence[str], columns: int, room: int) -> Sequence[str]:

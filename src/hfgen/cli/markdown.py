@@ -3,13 +3,13 @@
 import asyncio
 import sys
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import Console
-from rich.markdown import Markdown
 from typing_extensions import override
 
-from hfgen.cli.blocks import split
+from hfgen.cli.blocks import blocks, drawn
 from hfgen.cli.canvas import Canvas
 from hfgen.cli.plain import PlainText
 from hfgen.cli.terminal import harmless
@@ -25,14 +25,14 @@ class MarkdownText(PlainText):
         super().__init__(verbose=verbose)
         self._console = Console(file=sys.stdout)
         self._canvas = Canvas()
-        self._source = ""
-        self._gap = False
+        self._open = ""  # the source of what may still change
+        self._begun = False
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @override
     def _write(self, text: str) -> None:
-        self._source += harmless(text)
+        self._open += harmless(text)
         self._ends_line = False
         if self._timer is None:
             wait = max(0.0, self._due - time.monotonic())
@@ -43,8 +43,8 @@ class MarkdownText(PlainText):
         """Print what is left for good: Markdown ends its own line."""
         if not self._ends_line:
             self._cancel()
-            self._canvas.draw(self._lines(self._source, gap=self._gap), ())
-        self._source, self._gap, self._ends_line = "", False, True
+            self._canvas.draw(self._lines(blocks(f"{self._open}\n")), ())
+        self._open, self._begun, self._ends_line = "", False, True
 
     @override
     def _say(self, text: str) -> None:
@@ -61,20 +61,20 @@ class MarkdownText(PlainText):
     def _draw(self) -> None:
         self._cancel()
         began = time.monotonic()
-        finished, rest, gap = split(self._source)
-        staying = self._lines(finished, gap=self._gap) if finished else []
-        if finished:
-            self._source, self._gap = rest, gap
-        self._canvas.draw(staying, self._lines(rest, gap=self._gap))
+        *finished, self._open = blocks(self._open) or [""]
+        staying = self._lines(finished)
+        self._begun = self._begun or bool(staying)
+        self._canvas.draw(staying, self._lines(blocks(f"{self._open}\n")))
         now = time.monotonic()
         self._due = now + max(_FRAME, _SHARE * (now - began))
 
-    def _lines(self, source: str, *, gap: bool) -> list[str]:
-        """The source as the terminal shows it. Addresses stand beside their links: a model's link may say anything."""
-        with self._console.capture() as drawn:
-            self._console.print(Markdown(source, hyperlinks=False))
-        lines = [line.rstrip(" ") for line in drawn.get().rstrip("\n").split("\n")]
-        return ["", *lines] if gap and any(lines) else lines if any(lines) else []
+    def _lines(self, parts: Iterable[str]) -> list[str]:
+        """The blocks as the terminal shows them, an empty line before each but the first of all."""
+        lines: list[str] = []
+        for part in parts:
+            block = drawn(part, self._console)
+            lines += ["", *block] if block and (lines or self._begun) else block
+        return lines
 
     def _cancel(self) -> None:
         timer, self._timer = self._timer, None
