@@ -1,68 +1,16 @@
 """The command line as people use it: in a process of its own, against servers on loopback."""
 
-import asyncio
 import json
-import os
-import pty
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from command_line import Talker, chunk, hfgen
 from loopback import Server, Visit, serving
-
-MODELS = b'{"data":[{"id":"a-model","owned_by":"me"}]}'
-
-
-def chunk(text: str | None = None, finish: str | None = None) -> str:
-    return json.dumps({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]})
-
-
-class Talker:
-    """An OpenAI-like server that says what it is told and remembers what it was asked."""
-
-    def __init__(self, *texts: str, finish: str | None = "stop") -> None:
-        self.texts = texts
-        self.finish = finish
-        self.asked: list[dict[str, Any]] = []
-        self.gone = asyncio.Event()
-
-    async def __call__(self, visit: Visit) -> None:
-        if visit.method == "GET":
-            known = visit.path == "/v1/models"
-            await visit.answer(MODELS if known else b"{}", status="200 OK" if known else "404 Not Found")
-            return
-        self.asked.append(json.loads(visit.body))
-        await visit.begin_stream()
-        for text in self.texts:
-            await visit.event(chunk(text))
-        if self.finish is None:
-            await visit.gone()
-            self.gone.set()
-            return
-        await visit.event(chunk(None, self.finish))
-        await visit.event("[DONE]")
-        await visit.end_stream()
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "TERM": "xterm", **more}
-
-
-async def hfgen(*words: str, stdin: str | None = None, **more: str) -> tuple[int, str, str]:
-    """Run `hfgen` with stdin closed, or with what is piped into it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hfgen", *words,
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(**more),
-    )  # fmt: skip
-    out, err = await process.communicate(None if stdin is None else stdin.encode())
-    return process.returncode or 0, out.decode(), err.decode()
 
 
 @asynccontextmanager
@@ -160,39 +108,6 @@ async def test_a_cut_answer_is_shown_and_is_exit_code_8() -> None:
         code, out, err = await hfgen("--api-base", server.url, "hi", stdin="")
     assert (code, out) == (8, "half an\n")
     assert "broke off" in err
-
-
-async def test_ctrl_c_stops_the_server_and_keeps_what_came() -> None:
-    talker = Talker("first words", finish=None)
-    async with talking(talker) as server:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hfgen", "--api-base", server.url, "hi",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
-        )  # fmt: skip
-        assert process.stdout is not None
-        got = await process.stdout.readexactly(len("first words"))
-        process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(5):
-            await talker.gone.wait()
-        out, err = await process.communicate()
-    assert process.returncode == 130
-    assert (got + out).decode() == "first words\n"
-    assert b"Traceback" not in err
-
-
-async def test_a_terminal_is_not_driven_by_what_a_model_says() -> None:
-    talker = Talker("\x1b]52;c;aGk=\x07 plain \u202e")
-    async with talking(talker) as server:
-        ours, theirs = pty.openpty()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hfgen", "--api-base", server.url, "--no-markdown", "hi",
-            stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=environment(),
-        )  # fmt: skip
-        os.close(theirs)
-        await process.communicate()
-        shown = os.read(ours, 65536).decode()
-        os.close(ours)
-    assert shown.strip() == "\\x1b]52;c;aGk=\\x07 plain \\x202e"
 
 
 def test_version_help_and_completion_need_no_network_and_load_little() -> None:

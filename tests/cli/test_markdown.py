@@ -14,7 +14,8 @@ from loopback import serving
 from screen import Screen
 
 LONG: Final = (
-    "# A title\n\nWith **bold**, 漢字漢字漢字 and a [link](http://example.org/x),\n#hashtag in a second line.\n\n- one\n"
+    "# A title\n\nWith **bold**, 漢字漢字漢字 and a [link](http://example.org/x),\n#hashtag in a second line.\n\n"
+    "- one\n"
     "  - deeper 😀\n- two\n\n```python\n"
     + "".join(f"row{number} = {number}\n" for number in range(40))
     + "```\n\n| a | b |\n|---|---|\n| 1 | x |\n| 2 | a longer cell |\n\n"
