@@ -25,6 +25,8 @@ _FOREIGN = (
     "HFGEN_API_KEY",
     "HFGEN_LOCAL_MODEL",
     "HFGEN_DEBUG",
+    "COLUMNS",
+    "LINES",
     "NO_COLOR",
     "FORCE_COLOR",
     "HF_INFERENCE_ENDPOINT",
