@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 _SLOTS: Final = 4  # four streams at once make 100 tokens/s on two cores, where one makes 45
-# Tokens that the slots share; each may take as many as its model was trained for (8192 for SmolLM2, at 23 KiB each).
-# A fixed share of 8192 for each slot would need 900 MB in place of 550 and serve nobody better.
-_CONTEXT: Final = 16384
+# Tokens of all slots together, 4096 for each. Not shared among them (`kv_unified`): there two requests that met in one
+# batch, such as one that was just given up and its successor, spoiled each other's answers.
+_CONTEXT: Final = 4 * 4096
 _BATCH: Final = 128  # a request that is given up in its prompt phase is noticed between two batches only
 _MOST_THREADS: Final = 8  # one token of a small model is too little work to share among more
-_PROMPT_CACHE_MIB: Final = 0  # with one, a stream that was cut short leaves a state that spoils later answers
+_PROMPT_CACHE_MIB: Final = 0  # the slots keep their own
 _ERRORS_ONLY: Final = 1
 
 
@@ -52,7 +52,7 @@ def _params(params: Any, file: str, name: str, key: str) -> Any:
     params.model_alias = {name}
     params.n_parallel = _SLOTS
     params.n_ctx = _CONTEXT
-    params.kv_unified = True
+    params.kv_unified = False
     params.n_batch = params.n_ubatch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
     params.cache_ram_mib = _PROMPT_CACHE_MIB
