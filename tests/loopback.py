@@ -60,7 +60,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(talk: Talk) -> AsyncIterator[Server]:
+async def serving(talk: Talk, port: int = 0) -> AsyncIterator[Server]:
     """Serve every request with `talk`, connections kept alive; all of them end with the context."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -79,7 +79,7 @@ async def serving(talk: Talk) -> AsyncIterator[Server]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listener = await asyncio.start_server(accept, "127.0.0.1", port)
     server = Server(listener.sockets[0].getsockname()[1])
     try:
         yield server

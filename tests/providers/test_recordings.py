@@ -14,6 +14,7 @@ from hfgen.events import Event, FinishReason, Reasoning, ToolCallDelta, Usage
 from hfgen.generation import Generation
 from hfgen.limits import Limits
 from hfgen.providers.pipeline import stream
+from hfgen.providers.plan import Plan
 from hfgen.providers.routes import CHAT, TGI, Dialect, Route
 from hfgen.transport.sse import EventDecoder
 from hfgen.wire import Answer, Frame, Target, WireRequest
@@ -43,10 +44,13 @@ class Replay:
 
 async def told(dialect: Dialect, chunks: Sequence[bytes]) -> tuple[list[Event], str]:
     """The events of a stream, and the error it ended with."""
-    route = Route(dialect, Target("http://127.0.0.1:1", model="m"))
+
+    async def way() -> Plan:
+        return Plan(Generation(prompt="x", heal=False), Route(dialect, Target("http://127.0.0.1:1", model="m")))
+
     events: list[Event] = []
     try:
-        async for event in stream(Generation(prompt="x", limits=Limits(total=0.2)), route, Replay(chunks)):
+        async for event in stream([way], Replay(chunks), total=0.2):
             events.append(event)
     except HfgenError as error:
         partial = error.partial if isinstance(error, StreamError) else ""

@@ -51,7 +51,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         **sampling,
         **_form(generation, target.kind),
     }
-    if generation.continues and target.kind in ("vllm", "sglang", "unknown", "openai"):
+    if generation.continues and target.kind != "transformers":  # it refuses what it does not know
         body |= {"continue_final_message": True, "add_generation_prompt": False}
     clash = body.keys() & generation.extra.keys()
     if clash:

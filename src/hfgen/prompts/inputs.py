@@ -81,6 +81,14 @@ def render(generation: Generation, facts: ModelFacts) -> str:
     return formatter(guarded(generation.messages, pattern, mode), generation.continues)
 
 
+def spells_special_token(text: str, facts: ModelFacts) -> bool:
+    """Whether a text spells a special token of the model; False where neither its tokens nor its template is known."""
+    if not facts.templates and not facts.special_tokens:
+        return False
+    layout = "".join(facts.templates.values())
+    return pattern_of(facts.special_tokens.values(), layout).search(text) is not None
+
+
 def without_bos(prompt: str, bos: str) -> str:
     """The prompt for a server that puts the BOS in front itself: one leading BOS goes, any other stays."""
     return prompt.removeprefix(bos) if bos else prompt

@@ -1,7 +1,7 @@
 """One attempt at an answer: a request, and those that its dialect asks for in its turn (a job that is polled)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self
@@ -9,11 +9,12 @@ from typing import Final, Self
 import msgspec
 
 from hfgen.errors import HfgenError, ServerError, TimedOut, TruncatedStream
-from hfgen.events import Event, ImageResponse
+from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
 from hfgen.generation import Generation
 from hfgen.providers.routes import Route
+from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
-from hfgen.wire import Answer, Exchange, Frame, WireRequest
+from hfgen.wire import Answer, Exchange, Frame, Marker, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
 
@@ -22,6 +23,15 @@ class Attempt:
     """Reads one answer in batches: what has arrived is decoded and shaped at once, and handed out together.
 
     Used as an async context manager; leaving it closes the connection, so that the server stops.
+
+    Args:
+        generation: What is asked.
+        route: Of whom, and in which language.
+        request: The first request.
+        exchange: The network.
+        shape: Where the answer stands; an attempt that continues one shares it with those before.
+        deadline: On the event loop's clock, or None.
+        join: Reads the beginning of a continuation; None for an answer from its start.
     """
 
     def __init__(
@@ -32,16 +42,19 @@ class Attempt:
         exchange: Exchange,
         shape: Shape,
         deadline: float | None,
+        join: tuple[Join, Resumed] | None = None,
     ) -> None:
         self.shape = shape
         self._generation = generation
         self._route = route
         self._exchange = exchange
-        self._deadline = deadline  # on the event loop's clock
+        self._deadline = deadline
+        self._join = join
         self._next: WireRequest | None = request
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._error: HfgenError | None = None
+        self._patience: float | None = None  # until when the rest of a finished answer is waited for
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,7 +75,7 @@ class Attempt:
                 async with asyncio.timeout_at(self._deadline) if self._deadline else _FOREVER:
                     events = await self._step()
             except TimeoutError as error:
-                self._error = error if isinstance(error, HfgenError) else TimedOut("the total time limit has passed")
+                self._error = error if isinstance(error, HfgenError) else out_of_time()
                 break
             if events is None:
                 return []
@@ -81,20 +94,21 @@ class Attempt:
             self._answer = await opened.__aenter__()
             self._open = opened
             return []
-        frames = await self._frames()
+        frames = await self._frames(self._answer)
         events = self._decode(frames)
         if not self._error and (self.shape.closed or not frames):
             await self._finish(self._answer, at_end=not frames)
         return events
 
-    async def _frames(self) -> Sequence[Frame]:
-        """What has arrived; after the finish reason only for a moment more."""
-        assert self._answer is not None  # noqa: S101
+    async def _frames(self, answer: Answer) -> Sequence[Frame]:
+        """What has arrived; after the finish reason only for a moment more, whatever still comes."""
         if self.shape.finish is None:
-            return await self._answer.read()
+            return await answer.read()
+        if self._patience is None:
+            self._patience = asyncio.get_running_loop().time() + _GRACE
         try:
-            async with asyncio.timeout(_GRACE):
-                return await self._answer.read()
+            async with asyncio.timeout_at(self._patience):
+                return await answer.read()
         except (TimeoutError, HfgenError):
             return ()  # the answer is complete: whatever comes now, or does not, changes nothing
 
@@ -106,8 +120,10 @@ class Attempt:
                 for item in decode(frame):
                     if isinstance(item, WireRequest):
                         self._next = item
-                    else:
+                    elif self._join is None:
                         events.extend(feed(item))
+                    else:
+                        events.extend(self._joined(item, *self._join))
                 if self.shape.closed:
                     break
         except HfgenError as error:
@@ -115,17 +131,35 @@ class Attempt:
                 self._error = error
         return [self._signed(event) if isinstance(event, ImageResponse) else event for event in events]
 
+    def _joined(self, item: Event | Marker, join: Join, resumed: Resumed) -> Iterable[Event]:
+        """What an event adds to the text before the break, once it is certain that it does."""
+        match item:
+            case str():
+                new = join.feed(item)
+            case FinishReason():
+                new = join.end()
+            case Marker() | Usage():
+                return self.shape.feed(item)
+            case _:
+                raise NotContinued("the server answers with something else than the rest of the text")
+        if new is None:
+            return ()
+        self._join = None
+        text = self.shape.feed(new) if new else ()
+        return (resumed, *text) if isinstance(item, str) else (resumed, *text, *self.shape.feed(item))
+
     async def _finish(self, answer: Answer, *, at_end: bool) -> None:
         """Release the connection for the next call where the body ends at once; see that the answer is whole."""
         if not at_end:
+            patience = self._patience or asyncio.get_running_loop().time() + _GRACE
             try:
-                async with asyncio.timeout(_GRACE):
+                async with asyncio.timeout_at(patience):
                     while await answer.read():
                         pass
             except (TimeoutError, HfgenError):
                 pass
         await self._close(None, None, None)
-        if self._next is not None or self.shape.complete:
+        if self._next is not None or (self.shape.complete and self._join is None):
             return
         if self.shape.started:
             self._error = TruncatedStream("the stream ended without a finish reason: the answer is cut")
@@ -148,6 +182,11 @@ class Attempt:
         opened, self._open, self._answer = self._open, None, None
         if opened is not None:
             await opened.__aexit__(kind, error, trace)
+
+
+def out_of_time() -> TimedOut:
+    """The deadline of the whole call has passed."""
+    return TimedOut("the total time limit has passed", hint="Allow more with total_timeout=.")
 
 
 class _Forever:

@@ -1,7 +1,7 @@
 """The waist: what every front calls, and every provider is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from typing_extensions import Unpack
@@ -28,7 +28,7 @@ class AsyncGeneratorProvider(ABC):
         stream: bool = True,
         proxy: str | None = None,
         timeout: float | None = 600,
-        api_base: str | None = None,
+        api_base: str | Sequence[str] | None = None,
         api_key: str | None = None,
         max_tokens: int | None = 1024,
         temperature: float | None = None,

@@ -43,8 +43,12 @@ async def plan_endpoint(
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     target = Target(address.root + row.base, server.kind, generation.model, token, path=path, label=label)
-    facts = await _facts(generation, server, session) if row.dialect.raw else ModelFacts(id=generation.model)
-    return planned(generation, Route(row.dialect, target), facts)
+    facts = _said(generation, server)
+    if row.dialect.raw:
+        facts = await _known(generation, facts, session)
+    raw = None if address.api else SERVERS.get((server.kind, "raw"))
+    beside = Route(raw.dialect, replace(target, base=address.root + raw.base)) if raw else None
+    return planned(generation, Route(row.dialect, target), facts, beside)
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
@@ -67,17 +71,21 @@ def _row(server: ServerFacts, want: Want) -> Row:
     return row
 
 
-async def _facts(generation: Generation, server: ServerFacts, session: Session) -> ModelFacts:
-    """Facts to render with: what the server says of itself, else the Hub's record where it can be had."""
+def _said(generation: Generation, server: ServerFacts) -> ModelFacts:
+    """What the server says of its model."""
     tokens = {"bos_token": server.bos_token, "eos_token": server.eos_token}
-    known = ModelFacts(
+    return ModelFacts(
         id=generation.model,
         context=server.context,
         special_tokens={name: token for name, token in tokens.items() if token},
         templates={"default": server.chat_template} if server.chat_template else {},
     )
-    if generation.prompt is not None or known.templates or "/" not in generation.model or hub_offline():
-        return known
+
+
+async def _known(generation: Generation, said: ModelFacts, session: Session) -> ModelFacts:
+    """Facts to render with: what the server says, else the Hub's record where it can be had."""
+    if generation.prompt is not None or said.templates or "/" not in generation.model or hub_offline():
+        return said
     with contextlib.suppress(HfgenError):  # without the Hub the family's own formatter serves
         return await model_facts(session, generation.model.partition(":")[0], await find_token())
-    return known
+    return said

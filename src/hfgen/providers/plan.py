@@ -1,6 +1,6 @@
 """What is sent, and where: the outcome of planning, and the steps that every plan shares."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
@@ -18,11 +18,15 @@ class Plan:
     Attributes:
         generation: What is asked; its `prompt` is final where the dialect is a raw one.
         thinking: The prompt itself opens the model's reasoning, so the answer begins inside it.
+        facts: What is known of the model.
+        raw: Where the same server takes a rendered prompt, or None: an answer that breaks off goes on there.
     """
 
     generation: Generation
     route: Route
     thinking: bool = False
+    facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
+    raw: Route | None = None
 
 
 def wanted(generation: Generation, facts: ModelFacts) -> Want:
@@ -50,17 +54,23 @@ def known_task(generation: Generation) -> str:
     return "text-to-image" if paints else ""
 
 
-def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
+def planned(generation: Generation, route: Route, facts: ModelFacts, raw: Route | None = None) -> Plan:
     """The plan for a route: a raw dialect gets the exact prompt, with the BOS written once.
+
+    Args:
+        generation: What is asked.
+        route: Of whom, and in which language.
+        facts: What is known of the model.
+        raw: Where the same server takes a rendered prompt.
 
     Raises:
         PromptError: The template refuses the conversation.
         UsageError: Pictures in a conversation that has to be sent as plain text, or nothing to paint.
     """
     if route.dialect.paints:
-        return Plan(replace(generation, prompt=_to_paint(generation)), route)
+        return Plan(replace(generation, prompt=_to_paint(generation)), route, facts=facts)
     if not route.dialect.raw:
-        return Plan(generation, route)
+        return Plan(generation, route, facts=facts, raw=raw)
     if generation.prompt is None and any(True for _ in images_of(generation.messages)):
         raise UsageError(
             f"{route.target.name} takes a raw prompt here, and a picture cannot be part of one",
@@ -71,7 +81,7 @@ def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
     bos = facts.special_tokens.get("bos_token", "")
     if generation.prompt is None and not route.dialect.writes_bos:
         prompt = without_bos(prompt, bos)
-    return Plan(replace(generation, prompt=prompt), route, thinking)
+    return Plan(replace(generation, prompt=prompt), route, thinking, facts)
 
 
 def _to_paint(generation: Generation) -> str:

@@ -17,6 +17,7 @@ class Shape:
 
     Attributes:
         pieces: The text delivered so far.
+        received: The text as the server sent it, one item for each of its pieces, which are tokens on most servers.
         usage: The last usage that the server told, or None.
         finish: Why the server says that it ended, or None as long as it has not.
         closed: The server said that nothing more comes.
@@ -24,12 +25,16 @@ class Shape:
 
     def __init__(self, *, stop: Sequence[str] = (), thinking: bool = False, trim: bool = False) -> None:
         self.pieces: list[str] = []
+        self.received: list[str] = []
         self.usage: Usage | None = None
         self.finish: Finish | None = None
         self.closed = False
         self._counted = 0
+        self._resent = 0
+        self._resumed = 0
         self._started = False
         self._calls: dict[int, tuple[str, str]] = {}
+        self._other_came = False
         self._half = ""
         self._trim = trim
         self._thinking: Thinking | None = Thinking(opened=thinking)
@@ -46,6 +51,11 @@ class Shape:
         return self._started or bool(self.pieces)
 
     @property
+    def only_text(self) -> bool:
+        """Whether nothing but text has come: no tool call, no reasoning, nothing beside it."""
+        return not self._calls and not self._other_came
+
+    @property
     def complete(self) -> bool:
         """Whether the answer has its truthful end.
 
@@ -60,12 +70,44 @@ class Shape:
             return self._text(event)
         return self._other(event)
 
-    def end(self, model: str, server: str, attempts: int, resumed: int = 0) -> Iterator[Event]:
+    def tokens_before(self, place: int) -> int:
+        """How many tokens the first `place` characters of the received text were, by the server's own count if told."""
+        pieces = length = 0
+        for piece in self.received:
+            length += len(piece)
+            if length > place:
+                break
+            pieces += 1
+        told = self.usage.completion_tokens if self.usage else 0
+        return pieces if told <= len(self.received) else pieces * told // len(self.received)
+
+    def reopen(self, resent: int) -> None:
+        """The answer broke off and is going to be continued behind its first `resent` tokens."""
+        self.closed = False
+        self.usage = None
+        self._half = ""
+        self._resent = resent
+        self._resumed += 1
+
+    def end(self, model: str, server: str, attempts: int) -> Iterator[Event]:
         """What was held back, then `Usage` and the one `FinishReason`."""
         yield from self.flush()
         reason: Finish = "tool_calls" if self._calls and self.finish in (None, "stop") else self.finish or "stop"
-        yield self.usage or Usage(completion_tokens=self._counted, estimated=True)
-        yield FinishReason(reason, model=model, server=server, attempts=attempts, resumed=resumed)
+        yield self._total(self.usage)
+        yield FinishReason(reason, model=model, server=server, attempts=attempts, resumed=self._resumed)
+
+    def _total(self, told: Usage | None) -> Usage:
+        """The usage over all attempts: the server counts what it was sent again as prompt."""
+        if told is None:
+            return Usage(completion_tokens=self._counted, estimated=True)
+        if not self._resumed:
+            return told
+        return msgspec.structs.replace(
+            told,
+            prompt_tokens=max(0, told.prompt_tokens - self._resent),
+            completion_tokens=told.completion_tokens + self._resent,
+            estimated=True,
+        )
 
     def flush(self) -> Iterator[Event]:
         """What was held back because more might have followed; nothing does."""
@@ -85,6 +127,7 @@ class Shape:
         self._counted += 1
         if self._half or _HIGH[0] <= piece[-1] <= _HIGH[1]:
             piece = self._whole(piece)
+        self.received.append(piece)
         if self._thinking is None and not self._stops:
             self.pieces.append(piece)
             return (piece,)
@@ -108,7 +151,7 @@ class Shape:
             if isinstance(part, str):
                 yield from self._deliver(part)
             else:
-                self._started = True
+                self._started = self._other_came = True
                 yield part
         if self._thinking.done:
             self._thinking = None
@@ -138,10 +181,10 @@ class Shape:
                 return self._call(event)
             case Reasoning():
                 self._counted += 1
-                self._started = True
+                self._started = self._other_came = True
                 return (event,) if event.text else ()
             case _:
-                self._started = True
+                self._started = self._other_came = True
                 return (event,)
         return ()
 

@@ -1,38 +1,81 @@
-"""What may be asked again before its first payload, when, and how often the whole process may do so."""
+"""What may be asked again, when, and how often the whole process may do so."""
 
 import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
-from hfgen.errors import ConnectionFailed, HfgenError, ModelLoading, RateLimited, ResponseError, ServerError
+from hfgen.errors import (
+    ConnectionFailed,
+    HfgenError,
+    ModelLoading,
+    RateLimited,
+    ResponseError,
+    ServerError,
+    StreamError,
+    TimedOut,
+)
 
-_FIRST: Final = 0.25  # seconds; doubled with each attempt, drawn with full jitter
+_FIRST: Final = 0.25  # seconds; doubled with each attempt
 _LONGEST: Final = 8.0
 _PATIENCE: Final = 60.0  # the longest wait that a server may ask for; beyond it the caller should know at once
 _MOST_ATTEMPTS: Final = 4
-_AGAIN: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529, 0, 200})
+_MOST_CONNECTING: Final = 5  # a server that is starting needs time, and costs nothing to ask
+_AGAIN: Final = frozenset({408, 409, 424, 425, 429, 500, 502, 503, 504, 529, 0, 200})
 
 
 class RetryBudget:
-    """A token bucket for the retries of a process: in an outage they stop adding to the load (as in the AWS SDKs).
+    """A token bucket for the retries of a process at each endpoint: in an outage they stop adding to its load.
 
-    A full bucket allows 100 retries in a row; each success gives back a fifth of one.
+    As in the AWS SDKs a retry costs 5 tokens; one that led to an answer gives them back, an answer without any gives 1.
+    Ours is smaller: 20 retries at first, and one more every 4 s, so that at a server that answers nothing but errors 50
+    calls send at most 75 requests.
+
+    Args:
+        capacity: Tokens of a full bucket.
+        cost: Tokens for one retry.
+        refill: Tokens a second.
+        clock: Seconds that only ever grow.
     """
 
-    def __init__(self, capacity: float = 500.0, cost: float = 5.0, refill: float = 1.0) -> None:
-        self._capacity = self._left = capacity
+    _MOST_ENDPOINTS: Final = 1024
+
+    def __init__(
+        self,
+        capacity: float = 100.0,
+        cost: float = 5.0,
+        refill: float = 1.25,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._capacity = capacity
         self._cost = cost
         self._refill = refill
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and when they were counted
 
-    def take(self) -> bool:
-        """Pay for one retry; False when the process has none left."""
-        if self._left < self._cost:
+    def take(self, endpoint: str) -> bool:
+        """Pay for one retry at an endpoint; False when none is left."""
+        left = self._tokens(endpoint)
+        if left < self._cost:
             return False
-        self._left -= self._cost
+        self._keep(endpoint, left - self._cost)
         return True
 
-    def succeeded(self) -> None:
-        """An answer came: give a part of a retry back."""
-        self._left = min(self._capacity, self._left + self._refill)
+    def succeeded(self, endpoint: str, attempts: int = 1) -> None:
+        """An answer came, after so many attempts."""
+        if endpoint in self._left:
+            self._keep(endpoint, self._tokens(endpoint) + max(1.0, (attempts - 1) * self._cost))
+
+    def _tokens(self, endpoint: str) -> float:
+        left, counted = self._left.get(endpoint, (self._capacity, 0.0))
+        return min(self._capacity, left + (self._clock() - counted) * self._refill)
+
+    def _keep(self, endpoint: str, tokens: float) -> None:
+        self._left[endpoint] = (min(self._capacity, tokens), self._clock())
+        self._left.move_to_end(endpoint)
+        while len(self._left) > self._MOST_ENDPOINTS:
+            self._left.popitem(last=False)
 
 
 BUDGET: Final = RetryBudget()
@@ -40,27 +83,30 @@ BUDGET: Final = RetryBudget()
 
 def retryable(error: HfgenError) -> bool:
     """Whether the same request may succeed a moment later."""
-    if isinstance(error, (ConnectionFailed, ModelLoading, RateLimited)):
+    if isinstance(error, (ConnectionFailed, TimedOut, ModelLoading, RateLimited, StreamError)):
         return True
     if isinstance(error, ResponseError):
         return error.status in _AGAIN if isinstance(error, ServerError) or error.status < 500 else False  # noqa: PLR2004
     return False
 
 
-def wait_before(error: HfgenError, attempts: int, budget: RetryBudget = BUDGET) -> float | None:
+def wait_before(error: HfgenError, attempts: int, endpoint: str, budget: RetryBudget = BUDGET) -> float | None:
     """Seconds to wait before the next attempt, or None when there is to be none.
 
     Args:
         error: What the last attempt ended with.
         attempts: How many there have been.
+        endpoint: Where they went.
         budget: Pays for the retry.
     """
-    if attempts >= _MOST_ATTEMPTS or not retryable(error):
+    connecting = isinstance(error, ConnectionFailed)
+    if attempts >= (_MOST_CONNECTING if connecting else _MOST_ATTEMPTS) or not retryable(error):
         return None
     asked = error.retry_after if isinstance(error, ResponseError) else None
     if asked is not None and asked > _PATIENCE:
         return None
-    if not budget.take():
+    if not budget.take(endpoint):
         return None
-    drawn = random.uniform(0, min(_LONGEST, _FIRST * 2 ** (attempts - 1)))  # noqa: S311 - jitter is no secret
+    longest = min(_LONGEST, _FIRST * 2 ** (attempts - 1))
+    drawn = random.uniform(longest / 2 if connecting else 0, longest)  # noqa: S311 - jitter is no secret
     return drawn if asked is None else asked + drawn / 4

@@ -1,0 +1,141 @@
+"""Going on with an answer that broke off: when that is exact, and how each server is asked for the rest."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, NamedTuple, cast
+
+from hfgen.facts import ModelFacts
+from hfgen.generation import Generation
+from hfgen.messages import Message, text_of
+from hfgen.prompts.inputs import spells_special_token
+from hfgen.providers.plan import Plan, planned
+from hfgen.providers.routes import Route
+from hfgen.providers.seam import Join, OpenSeam, Seam, anchor
+from hfgen.providers.shape import Shape
+from hfgen.wire import ServerKind
+
+# Servers that go on with the last message of a conversation, and keep every space of what follows: vLLM and SGLang by
+# their flags, TGI (infer/chat_template.rs) and llama.cpp (server-common.cpp) by themselves.
+_EXACT: Final[frozenset[ServerKind]] = frozenset({"vllm", "sglang", "tgi", "llamacpp"})
+_NEVER: Final[frozenset[ServerKind]] = frozenset({"transformers", "toolkit"})
+# Keys of `extra_data` that make an answer more than one text.
+_UNSAFE: Final = frozenset(
+    {
+        "n", "best_of", "logprobs", "top_logprobs", "top_n_tokens", "echo", "suffix", "response_format", "tool_choice",
+        "grammar", "json_schema", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
+        "guided_grammar", "continue_final_message", "add_generation_prompt",
+    }
+)  # fmt: skip
+
+
+class Form(NamedTuple):
+    """One way to ask for the rest.
+
+    Attributes:
+        wire: `prompt`, the rendered prompt with the text behind it; `message`, the text as the unfinished last message.
+        checked: The last words before the break are generated again and compared.
+    """
+
+    wire: Literal["prompt", "message"]
+    checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A request for the rest of an answer.
+
+    Attributes:
+        generation: What is asked.
+        route: Of whom, and in which language.
+        join: Reads its beginning.
+        resent: Tokens of the answer that are sent along.
+    """
+
+    generation: Generation
+    route: Route
+    join: Join
+    resent: int
+
+
+def forms(plan: Plan, shape: Shape) -> Iterator[Form]:
+    """The ways in which this answer can go on, the most exact first; none where it would not be the same answer."""
+    if not _continuable(plan, shape):
+        return
+    greedy = plan.generation.sampling.temperature == 0
+    if plan.route.dialect.raw:
+        yield Form("prompt")
+        if not greedy:
+            yield Form("prompt", checked=False)
+        return
+    if _raw(plan) is not None:
+        yield Form("prompt")
+    yield Form("message")
+    if not greedy and plan.route.target.kind in _EXACT:
+        yield Form("message", checked=False)
+
+
+def continued(plan: Plan, form: Form, shape: Shape) -> Continuation:
+    """The request for the rest, in one of the forms that `forms` gave."""
+    received = "".join(shape.received)
+    place = anchor(received) if form.checked else len(received.rstrip())
+    join = Seam(received, place) if form.checked else OpenSeam(received)
+    resent = shape.tokens_before(place)
+    source = plan if plan.route.dialect.raw or form.wire == "message" else _raw(plan) or plan
+    asked = _shortened(source.generation, resent)
+    if form.wire == "prompt":
+        asked = replace(asked, prompt=asked.text + received[:place])
+    else:
+        asked = _with_last_words(asked, received[:place])
+    return Continuation(asked, source.route, join, resent)
+
+
+def _continuable(plan: Plan, shape: Shape) -> bool:
+    """Text alone can go on; what has a form (JSON, tool calls), or was thought, cannot be taken up in the middle."""
+    asked, kind = plan.generation, plan.route.target.kind
+    if asked.heal is False or kind in _NEVER or not shape.only_text or plan.route.dialect.paints:
+        return False
+    if asked.response_format is not None or asked.sampling.logprobs is not None or _unsafe(asked.extra):
+        return False
+    if _ends_a_turn("".join(shape.received), plan.facts):
+        return False
+    return bool(asked.heal) or plan.route.dialect.raw or kind in _EXACT
+
+
+def _unsafe(extra: Mapping[str, Any]) -> bool:
+    parameters: object = extra.get("parameters")
+    inner = cast("Mapping[str, Any]", parameters).keys() if isinstance(parameters, Mapping) else ()
+    return not _UNSAFE.isdisjoint({*extra, *inner})
+
+
+def _ends_a_turn(text: str, facts: ModelFacts) -> bool:
+    """An answer that spells a special token of its model would be read as that token when it is sent back."""
+    return spells_special_token(text, facts)
+
+
+def _raw(plan: Plan) -> Plan | None:
+    """The same request as a rendered prompt, where the server takes one and the model's own template is known."""
+    asked = plan.generation
+    if plan.raw is None or not plan.facts.templates or asked.tools or asked.continues or asked.template_kwargs:
+        return None
+    raw = planned(asked, plan.raw, plan.facts)
+    return None if raw.thinking else raw
+
+
+def _shortened(asked: Generation, resent: int) -> Generation:
+    """Asked for fewer tokens by those that have come."""
+    limit = asked.sampling.max_tokens
+    if limit is None:
+        return asked
+    return replace(asked, sampling=replace(asked.sampling, max_tokens=max(1, limit - resent)))
+
+
+def _with_last_words(asked: Generation, text: str) -> Generation:
+    """The conversation with the text as the assistant's unfinished message; white space around it is the server's."""
+    if asked.continues:
+        *before, last = asked.messages
+        text = text_of(last.get("content")) + text
+    else:
+        before, text = list(asked.messages), text.strip()
+    if not text:
+        return asked
+    return replace(asked, messages=(*before, Message(role="assistant", content=text)), continues=True)

@@ -1,0 +1,217 @@
+"""What becomes of a failure: before the first payload a request is repeated, after it the answer is continued.
+
+No text is ever asked for again once it was handed out; a continuation that cannot be checked against it is none.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from hfgen.errors import (
+    BadRequest,
+    GenerationError,
+    HfgenError,
+    ModelLoading,
+    PromptError,
+    ResponseError,
+    StreamError,
+    TimedOut,
+    TruncatedStream,
+    UsageError,
+)
+from hfgen.events import Event, Progress, Resumed
+from hfgen.generation import Generation
+from hfgen.providers.attempt import Attempt, out_of_time
+from hfgen.providers.continuing import Continuation, Form, continued, forms
+from hfgen.providers.notices import say_dropped
+from hfgen.providers.plan import Plan
+from hfgen.providers.routes import Route
+from hfgen.providers.seam import Join, NotContinued
+from hfgen.providers.shape import Shape
+from hfgen.transport.retry import RetryBudget, retryable, wait_before
+from hfgen.wire import Exchange
+
+Way: TypeAlias = Callable[[], Awaitable[Plan]]
+"""Plans the request for one endpoint. It is asked before each attempt: an engine may have been started anew since."""
+
+_log: Final = logging.getLogger("hfgen.route")
+_MOST_FRUITLESS: Final = 3  # continuations in a row that bring no new text
+_MOST_RESUMED: Final = 100
+_MOST_SILENCE: Final = 300.0  # seconds of waiting for a first token, over all attempts
+
+
+class Request(NamedTuple):
+    """What is asked, and of whom."""
+
+    generation: Generation
+    route: Route
+
+
+class Recovery:
+    """One call on its way to an answer, over as many attempts and endpoints as it takes.
+
+    Args:
+        ways: The endpoints, the preferred one first; all of them serve the same model.
+        exchange: The network.
+        deadline: On the event loop's clock, or None.
+        budget: Limits the retries of the whole process.
+    """
+
+    def __init__(self, ways: Sequence[Way], exchange: Exchange, deadline: float | None, budget: RetryBudget) -> None:
+        self._ways = ways
+        self._exchange = exchange
+        self._deadline = deadline
+        self._budget = budget
+        self._attempts = 0
+        self._place = 0
+        self._plan: Plan | None = None
+        self._shape = Shape()
+        self._cut: HfgenError | None = None  # what the answer last broke off with
+        self._had = 0  # pieces of text that had come by then
+        self._fruitless = 0
+        self._resumed = 0
+        self._ruled_out: dict[tuple[int, Form], HfgenError] = {}
+        self._form: Form | None = None
+
+    async def attempt(self) -> Attempt:
+        """The next attempt: at the whole answer, or at the rest of it.
+
+        Raises:
+            HfgenError: It cannot be planned, or no endpoint can go on with the answer.
+        """
+        self._attempts += 1
+        self._form = None
+        if not self._shape.started:
+            self._plan = await self._planned()
+            self._shape = _shape(self._plan)
+            return self._asking(Request(self._plan.generation, self._plan.route))
+        for _ in self._ways:
+            plan = await self._planned()
+            self._form = self._next_form(plan)
+            if self._form is not None:
+                self._plan = plan
+                return self._continuing(continued(plan, self._form, self._shape))
+            self._place += 1
+        self._attempts -= 1  # nothing was sent
+        raise NotContinued("there is no way to go on from this text on this server")
+
+    def end(self) -> list[Event]:
+        """The last events of a complete answer."""
+        assert self._plan is not None  # noqa: S101 - there was an attempt
+        target = self._plan.route.target
+        self._budget.succeeded(target.base, self._attempts)
+        return list(self._shape.end(target.model, target.name, self._attempts))
+
+    def rest(self) -> list[Event]:
+        """What was held back and now comes before the error."""
+        return list(self._shape.flush())
+
+    def after(self, error: HfgenError) -> float:
+        """Seconds to wait before the next attempt.
+
+        Raises:
+            HfgenError: There is none: what the caller gets.
+        """
+        if self._plan is not None:
+            target = self._plan.route.target
+            error.at(server=target.name, model=target.model)
+        error.at(attempts=self._attempts)
+        return self._go_on_after(error) if self._shape.started else self._repeat_after(error)
+
+    async def _planned(self) -> Plan:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._ways[self._place % len(self._ways)]()
+        except TimeoutError as error:
+            raise (error if isinstance(error, HfgenError) else out_of_time()) from error
+
+    def _next_form(self, plan: Plan) -> Form | None:
+        first = self._plan
+        if first is not None and plan.route.target.model != first.route.target.model:
+            return None  # another model's words are no continuation
+        place = self._place % len(self._ways)
+        return next((form for form in forms(plan, self._shape) if (place, form) not in self._ruled_out), None)
+
+    def _asking(self, asked: Request, join: tuple[Join, Resumed] | None = None) -> Attempt:
+        generation, route = asked
+        request = route.dialect.encode(generation, route.target)
+        say_dropped(route.target.name, request.dropped, strict=generation.strict)
+        target = route.target
+        _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", route.dialect.name, request.url)
+        return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join)
+
+    def _continuing(self, rest: Continuation) -> Attempt:
+        self._shape.reopen(rest.resent)
+        self._resumed += 1
+        reason = self._cut.message if self._cut else ""
+        return self._asking(
+            Request(rest.generation, rest.route), (rest.join, Resumed(self._attempts, reason, rest.route.target.name))
+        )
+
+    def _repeat_after(self, error: HfgenError) -> float:
+        """The next endpoint at once, or the same one after a while."""
+        if isinstance(error, (UsageError, PromptError, BadRequest)):
+            raise error
+        self._place += 1
+        if self._place < len(self._ways):
+            return 0.0
+        wait = wait_before(error, self._attempts, self._endpoint, self._budget)
+        if wait is None or self._too_late(wait) or self._waited_enough(error):
+            raise error
+        return wait
+
+    def _waited_enough(self, error: HfgenError) -> bool:
+        """Who allows a long silence does not want to wait for it again and again."""
+        limit = self._plan.generation.limits.first_token if self._plan else None
+        return isinstance(error, TimedOut) and self._attempts * (limit or math.inf) >= _MOST_SILENCE
+
+    def _go_on_after(self, error: HfgenError) -> float:
+        """At once where text has come since the last break, after a while where none has."""
+        came = len(self._shape.received)
+        if self._cut is None or came > self._had:
+            self._cut, self._had, self._fruitless = error, came, 0
+            if not retryable(error) or self._resumed >= _MOST_RESUMED or self._too_late(0.0):
+                raise self._broken(error)
+            self._place += 1
+            return 0.0
+        if self._form is None and isinstance(error, NotContinued):
+            raise self._broken(next(reversed(self._ruled_out.values()), error))
+        if self._form is not None and (isinstance(error, NotContinued) or not retryable(error)):
+            self._ruled_out[self._place % len(self._ways), self._form] = error
+            return 0.0
+        self._fruitless += 1
+        self._place += 1
+        wait = wait_before(error, self._fruitless, self._endpoint, self._budget)
+        if wait is None or self._fruitless >= _MOST_FRUITLESS or self._too_late(wait):
+            raise self._broken(error)
+        return wait
+
+    @property
+    def _endpoint(self) -> str:
+        return self._plan.route.target.base if self._plan else ""
+
+    def _too_late(self, wait: float) -> bool:
+        return self._deadline is not None and asyncio.get_running_loop().time() + wait >= self._deadline
+
+    def _broken(self, error: HfgenError) -> StreamError:
+        """What the answer broke off with, and why it did not go on; it carries the text."""
+        cut = self._cut or error
+        kind = GenerationError if isinstance(cut, (ResponseError, GenerationError)) else TruncatedStream
+        why = "" if error is cut else f"; it could not be continued: {error.message}"
+        broken = kind(f"the answer broke off: {cut.message}{why}", hint=cut.hint, partial=self._shape.text)
+        broken.__cause__ = error
+        return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
+
+
+def waiting(error: HfgenError) -> Progress:
+    """Says what a wait is for."""
+    return Progress("loading" if isinstance(error, ModelLoading) else "waiting", detail=error.message)
+
+
+def _shape(plan: Plan) -> Shape:
+    """Raw answers to a conversation begin with the tokenizer's white space; nothing else is ever trimmed."""
+    asked, dialect = plan.generation, plan.route.dialect
+    rendered = dialect.raw and bool(asked.messages) and not asked.continues
+    return Shape(stop=asked.sampling.stop, thinking=plan.thinking, trim=rendered)
