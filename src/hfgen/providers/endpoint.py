@@ -1,16 +1,18 @@
 """Planning for a server whose address is known: the caller's `api_base`, or the local engine."""
 
-import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from hfgen.errors import HfgenError, ModelNotSupportedError
+from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
-from hfgen.hub.client import find_token, hub_offline, model_facts
+from hfgen.hub.client import find_token
 from hfgen.providers.plan import Plan, known_task, planned, wanted
+from hfgen.providers.prompt_facts import prompt_facts
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
+from hfgen.sources import is_path
 from hfgen.transport.session import Session
 from hfgen.wire import Target, origin_of
 
@@ -34,12 +36,15 @@ async def plan_endpoint(
     token = api_key or (await find_token() if ours else None)
     server = await detect(session, address, token)
     label = label or f"{server.name} at {origin_of(address.root)}"
-    generation = replace(generation, model=generation.model or next(iter(server.models), ""))
+    asked, generation = generation.model, replace(generation, model=_name_there(generation.model, server))
     want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     target = Target(address.root + row.base, server.kind, generation.model, token, path=path, label=label)
-    facts = await _facts(generation, server, session) if row.dialect.raw else ModelFacts(id=generation.model)
+    facts = ModelFacts(id=generation.model)
+    if row.dialect.raw and generation.prompt is None:
+        root = Target(address.root, server.kind, generation.model, token, label=label)
+        facts = await prompt_facts(asked, server, root, session)
     return planned(generation, Route(row.dialect, target), facts)
 
 
@@ -63,17 +68,12 @@ def _row(server: ServerFacts, want: Want) -> Row:
     return row
 
 
-async def _facts(generation: Generation, server: ServerFacts, session: Session) -> ModelFacts:
-    """Facts to render with: what the server says of itself, else the Hub's record where it can be had."""
-    tokens = {"bos_token": server.bos_token, "eos_token": server.eos_token}
-    known = ModelFacts(
-        id=generation.model,
-        context=server.context,
-        special_tokens={name: token for name, token in tokens.items() if token},
-        templates={"default": server.chat_template} if server.chat_template else {},
-    )
-    if generation.prompt is not None or known.templates or "/" not in generation.model or hub_offline():
-        return known
-    with contextlib.suppress(HfgenError):  # without the Hub the family's own formatter serves
-        return await model_facts(session, generation.model.partition(":")[0], await find_token())
-    return known
+def _name_there(model: str, server: ServerFacts) -> str:
+    """The model's name on the server's wire: a path is known there as it was given to the server, if at all."""
+    first = next(iter(server.models), "")
+    if not model or not is_path(model):
+        return model or first
+    spellings = (model, str(Path(model).expanduser().absolute()))
+    if server.root in spellings:
+        return first
+    return next((name for name in spellings if name in server.models), model)

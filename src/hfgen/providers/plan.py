@@ -7,7 +7,9 @@ from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
 from hfgen.messages import images_of, last_user_text
-from hfgen.prompts.inputs import render, without_bos
+from hfgen.prompts.bos import added_unasked, written_once
+from hfgen.prompts.inputs import render
+from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
 
 
@@ -40,7 +42,7 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
         )
     if generation.mode == "chat":
         return "chat"
-    asks_raw = generation.mode == "raw" or generation.prompt is not None or generation.continues
+    asks_raw = generation.mode == "raw" or generation.prompt is not None or generation.continues or generation.template
     return "raw" if asks_raw or (facts.task and not facts.chats) else "chat"
 
 
@@ -70,7 +72,9 @@ def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
     thinking = generation.prompt is None and prompt.rstrip().endswith("<think>")
     bos = facts.special_tokens.get("bos_token", "")
     if generation.prompt is None and not route.dialect.writes_bos:
-        prompt = without_bos(prompt, bos)
+        if added_unasked(prompt, bos, facts.adds_bos):
+            say_extra_bos(route.target.name, bos)
+        prompt = written_once(prompt, bos, facts.adds_bos)
     return Plan(replace(generation, prompt=prompt), route, thinking)
 
 
