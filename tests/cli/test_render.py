@@ -25,7 +25,8 @@ def model(tmp_path: Path) -> Path:
 
 
 def run(*words: str, code: int = 0, stdin: bytes = b"") -> tuple[str, str]:
-    done = subprocess.run([sys.executable, "-m", "hfgen", "render", *words], capture_output=True, input=stdin)
+    command = [sys.executable, "-m", "hfgen", "render", *words]
+    done = subprocess.run(command, check=False, capture_output=True, input=stdin)
     assert done.returncode == code, done.stderr.decode()
     return done.stdout.decode(), done.stderr.decode()
 

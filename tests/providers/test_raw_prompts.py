@@ -12,6 +12,7 @@ import pytest
 
 from gguf_files import gguf
 from hfgen import HuggingFaceInference
+from hfgen.errors import ModelNotSupportedError
 from hfgen.messages import Messages
 from hfgen.providers.notices import PromptDiffers
 from loopback import Visit, serving
@@ -133,6 +134,13 @@ async def test_a_template_can_be_given_by_name_or_by_source() -> None:
     replies["/props"]["chat_template_tool_use"] = "tools"
     assert (await sent(replies, chat_template="tool_use"))["prompt"] == "tools"
     assert (await sent(replies, chat_template="{{ 'own' }}"))["prompt"] == "own"
+
+
+async def test_a_path_without_a_server_is_refused_with_the_ways_out() -> None:
+    call = HuggingFaceInference.create_async_generator("./model", HI, api_key="hf_x")
+    async with aclosing(call) as events:
+        with pytest.raises(ModelNotSupportedError, match="api_base="):
+            await anext(events)
 
 
 def rendered(*words: str) -> bytes:
