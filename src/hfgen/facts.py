@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-# The tokens that transformers hands to a chat template (SpecialTokensMixin.SPECIAL_TOKENS_ATTRIBUTES, v5).
-_TOKEN_NAMES: Final = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+from hfgen.tokenizer_config import TOKEN_NAMES, special_tokens_of, templates_of
+
 TEXT_TASKS: Final = frozenset({"text-generation", "image-text-to-text", "text2text-generation", "conversational"})
 IMAGE_TASKS: Final = frozenset({"text-to-image"})
 
@@ -39,6 +39,8 @@ class ModelFacts:
         context: Tokens that the model can see, when the record says so.
         providers: Who serves the model, in the Hub's order.
         revision: The commit that the facts are of, or "".
+        template_source: Where the templates, or the facts that stand in for them, come from, as a person would say it.
+        adds_bos: Whether the model's tokenizer puts the BOS in front of a text by itself; None where nobody says.
     """
 
     id: str
@@ -53,6 +55,8 @@ class ModelFacts:
     revision: str = ""
     gated: bool = False
     private: bool = False
+    template_source: str = ""
+    adds_bos: bool | None = None
 
     @property
     def chats(self) -> bool:
@@ -80,6 +84,7 @@ class ModelFacts:
         config = _dict(record.get("config"))
         tokenizer = _dict(config.get("tokenizer_config"))
         gguf = _dict(record.get("gguf"))
+        adds_bos = tokenizer.get("add_bos_token")
         context = gguf.get("context_length") or config.get("max_position_embeddings")
         return cls(
             id=_str(record.get("id") or record.get("modelId")),
@@ -88,12 +93,14 @@ class ModelFacts:
             author=_str(record.get("author")),
             library=_str(record.get("library_name")),
             special_tokens=_special_tokens(tokenizer, gguf),
-            templates=_templates(config.get("chat_template_jinja") or tokenizer.get("chat_template"), gguf),
+            templates=_templates(config, tokenizer, gguf),
             context=context if isinstance(context, int) else None,
             providers=_providers(record.get("inferenceProviderMapping")),
             revision=_str(record.get("sha")),
             gated=bool(record.get("gated")),
             private=bool(record.get("private")),
+            template_source=_source(record),
+            adds_bos=adds_bos if isinstance(adds_bos, bool) else None,
         )
 
 
@@ -105,23 +112,22 @@ def _dict(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
+def _source(record: Mapping[str, Any]) -> str:
+    name, revision = _str(record.get("id") or record.get("modelId")), _str(record.get("sha"))[:12]
+    return f"the Hub's record of {name}{f' at {revision}' if revision else ''}"
+
+
 def _special_tokens(tokenizer: dict[str, Any], gguf: dict[str, Any]) -> dict[str, str]:
-    tokens: dict[str, str] = {}
-    for name in _TOKEN_NAMES:
-        value: object = tokenizer.get(name)
-        # An AddedToken is stored as a dict with its text under "content".
-        text = value if isinstance(value, str) else _str(_dict(value).get("content")) or _str(gguf.get(name))
-        if text:
-            tokens[name] = text
-    return tokens
+    of_gguf = {name: _str(gguf.get(name)) for name in TOKEN_NAMES}
+    return {name: token for name, token in of_gguf.items() if token} | special_tokens_of(tokenizer)
 
 
-def _templates(source: object, gguf: dict[str, Any]) -> dict[str, str]:
-    if isinstance(source, list):  # [{"name": "default", "template": "…"}, …]
-        entries = [_dict(entry) for entry in cast("list[object]", source)]
-        return {_str(e.get("name")): _str(e.get("template")) for e in entries if _str(e.get("template"))}
-    text = _str(source) or _str(gguf.get("chat_template"))
-    return {"default": text} if text else {}
+def _templates(config: dict[str, Any], tokenizer: dict[str, Any], gguf: dict[str, Any]) -> dict[str, str]:
+    """A file of its own (`chat_template.jinja`) wins altogether, as in transformers."""
+    processor = _dict(config.get("processor_config"))
+    places = (config.get("chat_template_jinja"), tokenizer.get("chat_template"), processor.get("chat_template"))
+    found = (templates_of(place) for place in (*places, gguf.get("chat_template")))
+    return next((templates for templates in found if templates), dict[str, str]())
 
 
 def _providers(mapping: object) -> tuple[ProviderMapping, ...]:

@@ -20,8 +20,9 @@ class Options(TypedDict, total=False, closed=True):
     """Every option beside the named arguments. None of them is ever swallowed: a server that cannot do one is named.
 
     Sampling: `top_p, top_k, min_p, stop, repetition_penalty, presence_penalty, frequency_penalty, logprobs` (True, or
-    how many alternatives). Form: `tools, tool_choice, response_format, chat_template_kwargs`. Route: `provider,
-    bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
+    how many alternatives). Form: `tools, tool_choice, response_format, chat_template` (the name of one of the model's
+    templates, or the source of another: hfgen then renders the prompt itself), `chat_template_kwargs`. Route:
+    `provider, bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
     scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
     `strict` (raise where hfgen would warn), `special_tokens_in_content`, `heal` (go on with an answer that broke off:
     True wherever the text can be checked, False never; left out, where the server is known to continue exactly).
@@ -38,6 +39,7 @@ class Options(TypedDict, total=False, closed=True):
     tools: Sequence[Mapping[str, Any]] | None
     tool_choice: str | Mapping[str, Any] | None
     response_format: Mapping[str, Any] | None
+    chat_template: str | None
     chat_template_kwargs: Mapping[str, Any] | None
     provider: str | None
     bill_to: str | None
@@ -93,6 +95,8 @@ class Generation:
     Attributes:
         prompt: Sent as it is in place of the messages (raw text, or what to paint), or None.
         continues: The last message is the assistant's and is to be continued.
+        tools: None where none were given, which chat templates tell from an empty list.
+        template: The name of one of the model's chat templates, the source of another, or "" for the usual one.
         extra: Keys for the top level of the request's body.
     """
 
@@ -103,9 +107,10 @@ class Generation:
     stream: bool = True
     sampling: Sampling = field(default_factory=Sampling)
     picture: Picture = field(default_factory=Picture)
-    tools: tuple[Mapping[str, Any], ...] = ()
+    tools: tuple[Mapping[str, Any], ...] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
+    template: str = ""
     template_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     provider: str = ""
@@ -178,9 +183,10 @@ def generation(
             guidance_scale=options.get("guidance_scale"),
             scheduler=options.get("scheduler"),
         ),
-        tools=tuple(options.get("tools") or ()),
+        tools=None if (tools := options.get("tools")) is None else tuple(tools),
         tool_choice=options.get("tool_choice"),
         response_format=options.get("response_format"),
+        template=options.get("chat_template") or "",
         template_kwargs=dict(options.get("chat_template_kwargs") or {}),
         extra=dict(extra or {}),
         provider=options.get("provider") or "",

@@ -140,7 +140,7 @@ def test_no_users_text_makes_a_special_token_of_any_template(templates: Path) ->
 
 
 def asked(facts: ModelFacts, text: str) -> str:
-    return render(Generation(messages=[{"role": "user", "content": text}], template_kwargs={"now": NOW}), facts)
+    return render(Generation(messages=[{"role": "user", "content": text}]), facts, now=NOW)
 
 
 def test_two_hundred_long_messages_stay_below_the_bounds(templates: Path) -> None:

@@ -12,7 +12,8 @@ from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Messages
 from hfgen.prompts import get_inputs
-from hfgen.prompts.inputs import render, without_bos
+from hfgen.prompts.bos import added_unasked, written_once
+from hfgen.prompts.inputs import render
 
 HI: Messages = [{"role": "user", "content": "Hi"}]
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -67,10 +68,31 @@ def test_tools_choose_the_tool_template() -> None:
     assert render(Generation(messages=HI, tools=({"name": "f"},), template_kwargs={"x": 1}), facts) == "f1"
 
 
+@pytest.mark.parametrize("adds", [True, None])
 @pytest.mark.parametrize(("prompt", "left"), [("<s>Hi", "Hi"), ("<s><s>Hi", "<s>Hi"), ("Hi<s>", "Hi<s>")])
-def test_one_leading_bos_goes(prompt: str, left: str) -> None:
-    assert without_bos(prompt, "<s>") == left
-    assert without_bos(prompt, "") == prompt
+def test_one_leading_bos_goes_where_the_server_adds_one(prompt: str, left: str, adds: bool | None) -> None:
+    assert written_once(prompt, "<s>", adds) == left
+    assert written_once(prompt, "", adds) == prompt
+
+
+def test_the_bos_stays_where_the_servers_tokenizer_adds_none() -> None:
+    assert written_once("<s>Hi", "<s>", False) == "<s>Hi"
+
+
+def test_the_mark_that_opens_chatml_turns_is_no_bos_that_a_tokenizer_would_add() -> None:
+    chatml = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert written_once(chatml, "<|im_start|>", None) == chatml
+    llama2 = "<s>[INST] a [/INST] b </s><s>[INST] c [/INST]"
+    assert written_once(llama2, "<s>", None) == llama2.removeprefix("<s>")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "adds", "unasked"),
+    [("Hi", True, True), ("<s>Hi", True, False), ("Hi", None, False), ("Hi", False, False)],
+)
+def test_a_bos_that_the_template_does_not_have_is_noticed(prompt: str, adds: bool | None, unasked: bool) -> None:
+    assert added_unasked(prompt, "<s>", adds) is unasked
+    assert not added_unasked(prompt, "", adds)
 
 
 @pytest.mark.parametrize("facts", [ModelFacts("a/b", templates={"default": CHATML}), ModelFacts("a/b", family="qwen2")])

@@ -147,7 +147,7 @@ async def found(imitation: Imitation, token: str | None = None) -> ServerFacts:
             "llama.cpp b0-unknown",
         ),
         (TGI, ServerFacts("tgi", "3.3.6", ("bigscience/bloom-560m",), 2048), "TGI 3.3.6"),
-        (VLLM, ServerFacts("vllm", "0.32.0", ("smol",), 2048), "vLLM 0.32.0"),
+        (VLLM, ServerFacts("vllm", "0.32.0", ("smol",), 2048, root="smol-hf"), "vLLM 0.32.0"),
         (SGLANG, ServerFacts("sglang", "", ("a/b",), 4096), "SGLang"),
         (TOOLKIT, ServerFacts("toolkit"), "Hugging Face inference toolkit"),
         (TRANSFORMERS, ServerFacts("transformers"), "transformers serve"),
@@ -295,7 +295,9 @@ async def test_the_recorded_model_lists_are_told_apart(recorded_models: dict[str
     assert set(whole) == {"ts", "xpyd"}
     served = await found(Imitation({"/v1/models": whole["ts"], "/health": {"status": "ok"}}))
     assert served.kind == "transformers"
-    assert await found(Imitation({"/v1/models": whole["xpyd"]})) == ServerFacts("openai", "", ("sim",), 131072)
+    assert await found(Imitation({"/v1/models": whole["xpyd"]})) == ServerFacts(
+        "openai", "", ("sim",), 131072, root="sim"
+    )
     assert '"owned_by": "vllm"' in recorded_models["vllm"]
 
 

@@ -2,69 +2,114 @@
 
 import asyncio
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import click
 import msgspec
 
+from hfgen.cli.prompt_view import account, view
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
-from hfgen.generation import Generation
-from hfgen.messages import Message, check_messages
+from hfgen.generation import Generation, SpecialTokens
+from hfgen.messages import Message, check_messages, ends_with_assistant
+from hfgen.sources import facts_of_path, is_path
+
+_FILE = click.Path(dir_okay=False, allow_dash=True)
 
 
 @click.command("render")
-@click.option("-m", "--model", help="A model, whose record is asked of the Hub.")
-@click.option("--model-info", type=click.Path(dir_okay=False), help="The Hub's record of a model, as a JSON file.")
-@click.option("--template", type=click.Path(dir_okay=False), help="A chat template, as a Jinja file.")
-@click.option("--tokens", type=click.Path(dir_okay=False), help="Its special tokens, as a JSON file.")
-@click.option("--messages", "messages_file", required=True, help="The conversation, as a JSON file; - for stdin.")
-@click.option("--tools", type=click.Path(dir_okay=False), help="Tools, as a JSON file.")
-@click.option("--continue", "continues", is_flag=True, help="Leave the last message open.")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr where the template comes from.")
+@click.argument("prompt", required=False)
+@click.option("-m", "--model", help="owner/name on the Hub, a model's folder (./…, /…) or a .gguf file.")
+@click.option("--model-info", type=_FILE, help="The Hub's record of a model, as a JSON file.")
+@click.option("--template", type=_FILE, help="A chat template, as a Jinja file.")
+@click.option("--tokens", type=_FILE, help="Its special tokens, as a JSON file.")
+@click.option("--messages", "messages_file", type=_FILE, help="The conversation, as a JSON file; - for stdin.")
+@click.option("--tools", type=_FILE, help="Tools, as a JSON file.")
+@click.option("--documents", type=_FILE, help="Documents, as a JSON file.")
+@click.option("--continue", "continues", is_flag=True, help="Leave the last message, the assistant's, open.")
+@click.option("--no-generation-prompt", is_flag=True, help="Do not open the assistant's turn at the end.")
+@click.option("--date", "now", help="What the template takes for now, such as 2026-01-31T09:00.")
+@click.option("--template-name", help="One of the model's templates, such as rag.")
+@click.option("-o", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="A variable, such as enable_thinking.")
+@click.option("--special-tokens-in-content", "special", type=click.Choice(get_args(SpecialTokens)), help="See README.")
+@click.option("--color", is_flag=True, help="Colour special tokens, on a terminal.")
+@click.option("-v", "--verbose", is_flag=True, help="Say on stderr where the template comes from, and what was done.")
 def command(**given: Any) -> None:
-    """Print the exact prompt that a model gets for a conversation, to the byte, with no line end added."""
+    """Print the exact prompt that a model gets, to the byte, with no line end added.
+
+    PROMPT is short for a conversation of one user message. What users and tools wrote is printed as raw routes send it:
+    without the power to spell special tokens.
+    """
     from hfgen.prompts.inputs import render  # noqa: PLC0415 - brings jinja2 along
 
-    said: object = _json(given["messages_file"])
-    if not isinstance(said, list):
-        raise UsageError(f"{given['messages_file']} holds no list of messages")
-    messages = cast("list[Message]", said)
-    check_messages(messages)
-    facts, source = _facts(given)
-    tools = _json(given["tools"]) if given["tools"] else ()
-    asked = Generation(model=facts.id, messages=messages, continues=given["continues"], tools=tuple(tools))
-    prompt = render(asked, facts)
+    asked, facts = _asked(given), _facts(given)
+    if facts.id:
+        asked = replace(asked, model=facts.id)
+    prompt = render(asked, facts, opens_turn=not given["no_generation_prompt"], now=_now(given["now"]))
     if given["verbose"]:
-        tokens = ", ".join(f"{name}={token!r}" for name, token in facts.special_tokens.items())
-        click.echo(f"template: {source}\ntokens: {tokens or 'none'}", err=True)
+        click.echo("\n".join(account(asked, facts, prompt)), err=True)
+    if sys.stdout.isatty():
+        click.echo(view(prompt, asked, facts, color=given["color"]), nl=False, color=given["color"] or None)
+        return
     sys.stdout.buffer.write(prompt.encode("utf-8", "surrogatepass"))
     sys.stdout.buffer.flush()
 
 
-def _facts(given: dict[str, Any]) -> tuple[ModelFacts, str]:
-    """The model's facts, and where they come from."""
+def _asked(given: dict[str, Any]) -> Generation:
+    """The conversation and all that the template is given with it."""
+    messages = _messages(given)
+    if given["continues"] and not ends_with_assistant(messages):
+        raise UsageError("--continue needs an assistant message at the end: there is nothing to continue")
+    variables: dict[str, Any] = {name: _value(value) for name, value in given["pairs"]}
+    if given["documents"]:
+        variables["documents"] = _list(given["documents"])
+    return Generation(
+        messages=messages,
+        continues=given["continues"],
+        tools=tuple(_list(given["tools"])) if given["tools"] else None,
+        template=given["template_name"] or "",
+        template_kwargs=variables,
+        special_tokens=given["special"],
+    )
+
+
+def _messages(given: dict[str, Any]) -> list[Message]:
+    if (given["prompt"] is None) == (given["messages_file"] is None):
+        raise UsageError("give one of PROMPT and --messages", hint="hfgen render -m owner/name 'Why is the sky blue?'")
+    if given["prompt"] is not None:
+        return [{"role": "user", "content": given["prompt"]}]
+    messages = cast("list[Message]", _list(given["messages_file"]))
+    check_messages(messages)
+    return messages
+
+
+def _facts(given: dict[str, Any]) -> ModelFacts:
+    """The model's facts, from the one place that was named."""
     sources = [name for name in ("model", "model_info", "template") if given[name]]
     if len(sources) != 1:
         raise UsageError("give one of --model, --model-info, --template")
+    if given["tokens"] and not given["template"]:
+        raise UsageError("--tokens goes with --template; a model brings its own")
     if given["template"]:
-        tokens: dict[str, str | None] = _json(given["tokens"]) if given["tokens"] else {}
-        known = {name: token for name, token in tokens.items() if token}
-        text = _read(given["template"])
-        return ModelFacts(id="", special_tokens=known, templates={"default": text}), given["template"]
+        return _given(given["template"], given["tokens"])
     if given["model_info"]:
-        facts = ModelFacts.from_hub(_json(given["model_info"]))
-        return facts, f"{given['model_info']} ({_kind(facts)})"
-    facts = asyncio.run(_asked(given["model"]))
-    return facts, f"the Hub's record of {facts.id} at {facts.revision or '?'} ({_kind(facts)})"
+        facts = ModelFacts.from_hub(_object(given["model_info"]))
+        return replace(facts, template_source=f"{facts.template_source}, read from {given['model_info']}")
+    if is_path(given["model"]):
+        return facts_of_path(given["model"])
+    return asyncio.run(_of_hub(given["model"]))
 
 
-def _kind(facts: ModelFacts) -> str:
-    return "its chat template" if facts.templates else f"no template: the formatter of the family {facts.family!r}"
+def _given(template: str, tokens: str | None) -> ModelFacts:
+    named = _object(tokens) if tokens else {}
+    known = {name: token for name, token in named.items() if isinstance(token, str)}
+    return ModelFacts(id="", special_tokens=known, templates={"default": _read(template)}, template_source=template)
 
 
-async def _asked(model: str) -> ModelFacts:
+async def _of_hub(model: str) -> ModelFacts:
     from hfgen import HuggingFaceInference, Session  # noqa: PLC0415 - brings the network along
     from hfgen.hub.client import find_token, model_facts  # noqa: PLC0415
 
@@ -72,10 +117,39 @@ async def _asked(model: str) -> ModelFacts:
         return await model_facts(session, HuggingFaceInference.get_model(model).partition(":")[0], await find_token())
 
 
-def _json(file: str) -> Any:
+def _now(date: str | None) -> datetime | None:
     try:
-        return msgspec.json.decode(_read(file))
-    except msgspec.DecodeError as error:
+        return None if date is None else datetime.fromisoformat(date)
+    except ValueError:
+        raise UsageError(f"--date {date}: it is no ISO date", hint="Such as 2026-01-31, or 2026-01-31T09:00.") from None
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON, the text itself else."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _list(file: str) -> list[Any]:
+    value = _json(file)
+    if not isinstance(value, list):
+        raise UsageError(f"{file} holds no JSON list")
+    return [*cast("list[object]", value)]
+
+
+def _object(file: str) -> dict[str, Any]:
+    value = _json(file)
+    if not isinstance(value, dict):
+        raise UsageError(f"{file} holds no JSON object")
+    return cast("dict[str, Any]", value)
+
+
+def _json(file: str) -> object:
+    try:
+        return cast("object", msgspec.json.decode(_read(file)))
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UsageError(f"{file} is no JSON: {error}") from error
 
 

@@ -100,7 +100,7 @@ def _sampling(generation: Generation, kind: ServerKind) -> tuple[dict[str, Any],
         "frequency_penalty": asked.frequency_penalty,
         "repetition_penalty": asked.repetition_penalty,
         "logprobs": asked.logprobs,
-        "tools": list(generation.tools) or None,
+        "tools": list(generation.tools or ()) or None,
         "tool_choice": generation.tool_choice,
         "response_format": generation.response_format,
     }

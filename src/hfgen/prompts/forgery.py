@@ -30,9 +30,14 @@ def pattern_of(special_tokens: Iterable[str], layout: str) -> re.Pattern[str]:
         special_tokens: The tokenizer's own.
         layout: The template's source, or a prompt in the family's layout.
     """
+    return re.compile(f"(?={spellings_of(special_tokens, layout)})")
+
+
+def spellings_of(special_tokens: Iterable[str], layout: str) -> str:
+    """What matches each special token as a whole, the longest first; arguments as for `pattern_of`."""
     known = {token for token in special_tokens if token.strip()} | set(_NAMED.findall(layout))
     spelled = sorted(map(re.escape, known), key=len, reverse=True)
-    return re.compile(f"(?={'|'.join([*spelled, _ALWAYS])})")
+    return "|".join([*spelled, _ALWAYS])
 
 
 def guarded(messages: Messages, pattern: re.Pattern[str], mode: SpecialTokens) -> Messages:
@@ -70,8 +75,8 @@ def _pieces(message: Message) -> Iterator[str]:
         yield content
     else:
         yield from (part["text"] for part in content or () if "text" in part)
-    if "name" in message:
-        yield message["name"]
+    if name := message.get("name"):
+        yield name
 
 
 def _broken(pieces: Sequence[str], places: Sequence[int]) -> Iterator[str]:
@@ -91,6 +96,6 @@ def _rewritten(message: Message, pieces: Iterator[str]) -> Message:
         copy["content"] = next(pieces)
     elif content is not None:
         copy["content"] = [{**part, "text": next(pieces)} if "text" in part else part for part in content]
-    if "name" in message:
+    if message.get("name"):
         copy["name"] = next(pieces)
     return cast("Message", cast("object", copy))

@@ -1,9 +1,12 @@
 """From a model's facts to the one prompt it gets: its own template, else its family's layout, else plain text."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
+from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Messages
@@ -20,6 +23,11 @@ _SAMPLE: Final[Messages] = (
     {"role": "user", "content": "U"},
 )
 
+# What `ChatTemplate.render` takes by name; `documents` alone may come as a variable of the template.
+_ARGUMENTS: Final = frozenset(
+    {"messages", "tools", "add_generation_prompt", "continue_final_message", "now", "chat_template"}
+)
+_JINJA: Final = re.compile(r"\{[{%#]")
 # By `config.model_type`: families whose layout is one, whoever tuned the model.
 _BY_FAMILY: Final[Mapping[str, Formatter]] = {
     "gpt2": families.format_prompt,
@@ -61,24 +69,39 @@ def get_inputs(
     return _formatter(family, facts)(messages, do_continue)
 
 
-def render(generation: Generation, facts: ModelFacts) -> str:
+def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True, now: datetime | None = None) -> str:
     """The raw prompt of a request: the caller's own, else the rendered conversation.
 
     What users and tools wrote cannot spell special tokens, unless `special_tokens_in_content` says "keep".
 
+    Args:
+        generation: What is asked.
+        facts: The model's.
+        opens_turn: Whether a template opens the assistant's turn at the end.
+        now: What a template takes for the present, in place of the clock.
+
     Raises:
         PromptError: The model's template refuses the conversation.
+        UsageError: `chat_template` or `chat_template_kwargs` make no sense.
     """
     if generation.prompt is not None:
         return generation.prompt
-    mode = generation.special_tokens or "neutralise"
-    if facts.templates:
-        pattern = pattern_of(facts.special_tokens.values(), _source(generation, facts))
-        messages = guarded(generation.messages, pattern, mode)
-        return _from_template(replace(generation, messages=tuple(messages)), facts)
-    formatter = _formatter(facts.family, facts)
-    pattern = pattern_of(facts.special_tokens.values(), formatter(_SAMPLE, False))
-    return formatter(guarded(generation.messages, pattern, mode), generation.continues)
+    messages = harmless_messages(generation, facts)
+    if source_of(generation, facts):
+        return _from_template(replace(generation, messages=tuple(messages)), facts, opens_turn=opens_turn, now=now)
+    return _formatter(facts.family, facts)(messages, generation.continues)
+
+
+def harmless_messages(generation: Generation, facts: ModelFacts) -> Messages:
+    """The messages as they are rendered: what users and tools wrote spells no special token of this model.
+
+    Raises:
+        PromptError: It does, and `special_tokens_in_content` is "refuse".
+        UsageError: `chat_template` makes no sense.
+    """
+    layout = source_of(generation, facts) or _formatter(facts.family, facts)(_SAMPLE, False)
+    pattern = pattern_of(facts.special_tokens.values(), layout)
+    return guarded(generation.messages, pattern, generation.special_tokens or "neutralise")
 
 
 def spells_special_token(text: str, facts: ModelFacts) -> bool:
@@ -89,26 +112,57 @@ def spells_special_token(text: str, facts: ModelFacts) -> bool:
     return pattern_of(facts.special_tokens.values(), layout).search(text) is not None
 
 
-def without_bos(prompt: str, bos: str) -> str:
-    """The prompt for a server that puts the BOS in front itself: one leading BOS goes, any other stays."""
-    return prompt.removeprefix(bos) if bos else prompt
+def template_name(generation: Generation, facts: ModelFacts) -> str:
+    """Which of the model's templates is used, as transformers chooses; "" for a source of the caller's own, or none.
 
+    The one asked for; else `tool_use` where tools are given (an empty list counts) and it exists; else `default`.
 
-def _from_template(generation: Generation, facts: ModelFacts) -> str:
-    from hfgen.prompts.chat_template import ChatTemplate  # noqa: PLC0415 - brings jinja2 along
-
-    return ChatTemplate(_source(generation, facts), facts.special_tokens).render(
-        generation.messages,
-        tools=generation.tools or None,
-        add_generation_prompt=not generation.continues,
-        continue_final_message=generation.continues,
-        **generation.template_kwargs,
+    Raises:
+        UsageError: No template has the name asked for, or there are several and none is the default.
+    """
+    asked, known = generation.template, facts.templates
+    if not known or (asked and asked not in known):
+        if asked and not _JINJA.search(asked):  # transformers would take it for a template and print the name
+            raise UsageError(
+                f"chat_template={asked!r}: the model has no template of that name",
+                hint=f"It has: {', '.join(known) or 'none'}. The source of a template may be given too.",
+            )
+        return ""
+    name = asked or ("tool_use" if generation.tools is not None and "tool_use" in known else "default")
+    if name in known:
+        return name
+    if len(known) == 1:
+        return next(iter(known))
+    raise UsageError(
+        "the model has no default chat template", hint=f"Choose one: chat_template= of {', '.join(known)}."
     )
 
 
-def _source(generation: Generation, facts: ModelFacts) -> str:
-    named = "tool_use" if generation.tools and "tool_use" in facts.templates else "default"
-    return facts.templates.get(named) or next(iter(facts.templates.values()))
+def source_of(generation: Generation, facts: ModelFacts) -> str:
+    """The template that renders this; "" where the model has none, so that its family's layout is used.
+
+    Raises:
+        UsageError: See `template_name`.
+    """
+    return facts.templates.get(template_name(generation, facts), generation.template)
+
+
+def _from_template(
+    generation: Generation, facts: ModelFacts, *, opens_turn: bool = True, now: datetime | None = None
+) -> str:
+    from hfgen.prompts.chat_template import ChatTemplate  # noqa: PLC0415 - brings jinja2 along
+
+    clash = _ARGUMENTS & generation.template_kwargs.keys()
+    if clash:
+        raise UsageError(f"chat_template_kwargs may not set {', '.join(sorted(clash))}: an argument of the call does")
+    return ChatTemplate(source_of(generation, facts), facts.special_tokens).render(
+        generation.messages,
+        tools=generation.tools,
+        add_generation_prompt=opens_turn and not generation.continues,
+        continue_final_message=generation.continues,
+        now=now,
+        **generation.template_kwargs,
+    )
 
 
 def _formatter(family: str, facts: ModelFacts) -> Formatter:

@@ -8,7 +8,7 @@ from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Message, text_of
 from hfgen.prompts.inputs import spells_special_token
-from hfgen.providers.plan import Plan, planned
+from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, OpenSeam, Seam, anchor
 from hfgen.providers.shape import Shape
@@ -57,8 +57,25 @@ class Continuation:
     resent: int
 
 
-def forms(plan: Plan, shape: Shape) -> Iterator[Form]:
-    """The ways in which this answer can go on, the most exact first; none where it would not be the same answer."""
+async def rendered(plan: Plan) -> Plan | None:
+    """The plan itself where it sends a rendered prompt; else the same request as one, where the server takes it."""
+    asked = plan.generation
+    if plan.route.dialect.raw:
+        return plan
+    if plan.rendered is None or asked.tools or asked.continues or asked.template_kwargs:
+        return None
+    raw = await plan.rendered()
+    return None if raw is None or raw.thinking or not raw.facts.templates else raw
+
+
+def forms(plan: Plan, raw: Plan | None, shape: Shape) -> Iterator[Form]:
+    """The ways in which this answer can go on, the most exact first; none where it would not be the same answer.
+
+    Args:
+        plan: How the answer was asked for.
+        raw: What `rendered` made of it.
+        shape: Where the answer stands.
+    """
     if not _continuable(plan, shape):
         return
     greedy = plan.generation.sampling.temperature == 0
@@ -67,20 +84,20 @@ def forms(plan: Plan, shape: Shape) -> Iterator[Form]:
         if not greedy:
             yield Form("prompt", checked=False)
         return
-    if _raw(plan) is not None:
+    if raw is not None:
         yield Form("prompt")
     yield Form("message")
     if not greedy and plan.route.target.kind in _EXACT:
         yield Form("message", checked=False)
 
 
-def continued(plan: Plan, form: Form, shape: Shape) -> Continuation:
-    """The request for the rest, in one of the forms that `forms` gave."""
+def continued(plan: Plan, raw: Plan | None, form: Form, shape: Shape) -> Continuation:
+    """The request for the rest, in one of the forms that `forms` gave; arguments as there."""
     received = "".join(shape.received)
     place = anchor(received) if form.checked else len(received.rstrip())
     join = Seam(received, place) if form.checked else OpenSeam(received)
     resent = shape.tokens_before(place)
-    source = plan if plan.route.dialect.raw or form.wire == "message" else _raw(plan) or plan
+    source = raw if raw is not None and form.wire == "prompt" else plan
     asked = _shortened(source.generation, resent)
     if form.wire == "prompt":
         asked = replace(asked, prompt=asked.text + received[:place])
@@ -110,15 +127,6 @@ def _unsafe(extra: Mapping[str, Any]) -> bool:
 def _ends_a_turn(text: str, facts: ModelFacts) -> bool:
     """An answer that spells a special token of its model would be read as that token when it is sent back."""
     return spells_special_token(text, facts)
-
-
-def _raw(plan: Plan) -> Plan | None:
-    """The same request as a rendered prompt, where the server takes one and the model's own template is known."""
-    asked = plan.generation
-    if plan.raw is None or not plan.facts.templates or asked.tools or asked.continues or asked.template_kwargs:
-        return None
-    raw = planned(asked, plan.raw, plan.facts)
-    return None if raw.thinking else raw
 
 
 def _shortened(asked: Generation, resent: int) -> Generation:

@@ -1,17 +1,20 @@
 """Planning for a server whose address is known: the caller's `api_base`, or the local engine."""
 
-import contextlib
 import logging
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Final
 
-from hfgen.errors import HfgenError, ModelNotSupportedError
+from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
-from hfgen.hub.client import find_token, hub_offline, model_facts
+from hfgen.hub.client import find_token
 from hfgen.providers.plan import Plan, known_task, planned, wanted
+from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
+from hfgen.sources import is_path
 from hfgen.transport.session import Session
 from hfgen.wire import Target, origin_of
 
@@ -38,17 +41,19 @@ async def plan_endpoint(
     server = await detect(session, address, token)
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
-    generation = replace(generation, model=generation.model or next(iter(server.models), ""))
+    asked, generation = generation.model, replace(generation, model=_name_there(generation.model, server))
     want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     target = Target(address.root + row.base, server.kind, generation.model, token, path=path, label=label)
-    facts = _said(generation, server)
+    root = Target(address.root, server.kind, generation.model, token, label=label)
     if row.dialect.raw:
-        facts = await _known(generation, facts, session)
-    raw = None if address.api else SERVERS.get((server.kind, "raw"))
-    beside = Route(raw.dialect, replace(target, base=address.root + raw.base)) if raw else None
-    return planned(generation, Route(row.dialect, target), facts, beside)
+        facts = await _rendered_with(asked, generation, server, root, session)
+        return planned(generation, Route(row.dialect, target), facts)
+    plan = planned(generation, Route(row.dialect, target), facts_of_server(asked, server, root))
+    if address.api or want != "chat" or not server.chat_template:
+        return plan
+    return replace(plan, rendered=partial(_rendered, asked, generation, server, root, session))
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
@@ -71,21 +76,32 @@ def _row(server: ServerFacts, want: Want) -> Row:
     return row
 
 
-def _said(generation: Generation, server: ServerFacts) -> ModelFacts:
-    """What the server says of its model."""
-    tokens = {"bos_token": server.bos_token, "eos_token": server.eos_token}
-    return ModelFacts(
-        id=generation.model,
-        context=server.context,
-        special_tokens={name: token for name, token in tokens.items() if token},
-        templates={"default": server.chat_template} if server.chat_template else {},
-    )
+async def _rendered_with(
+    asked: str, generation: Generation, server: ServerFacts, root: Target, session: Session
+) -> ModelFacts:
+    """The facts for a raw route; a prompt that the caller gives is rendered with none."""
+    if generation.prompt is not None:
+        return ModelFacts(id=generation.model)
+    return await prompt_facts(asked, server, root, session)
 
 
-async def _known(generation: Generation, said: ModelFacts, session: Session) -> ModelFacts:
-    """Facts to render with: what the server says, else the Hub's record where it can be had."""
-    if generation.prompt is not None or said.templates or "/" not in generation.model or hub_offline():
-        return said
-    with contextlib.suppress(HfgenError):  # without the Hub the family's own formatter serves
-        return await model_facts(session, generation.model.partition(":")[0], await find_token())
-    return said
+async def _rendered(
+    asked: str, generation: Generation, server: ServerFacts, root: Target, session: Session
+) -> Plan | None:
+    """The same request as the prompt that the server's own template makes of it, where it takes one."""
+    row = SERVERS.get((server.kind, "raw"))
+    if row is None:
+        return None
+    facts = await prompt_facts(asked, server, root, session)
+    return planned(generation, Route(row.dialect, replace(root, base=root.base + row.base)), facts)
+
+
+def _name_there(model: str, server: ServerFacts) -> str:
+    """The model's name on the server's wire: a path is known there as it was given to the server, if at all."""
+    first = next(iter(server.models), "")
+    if not model or not is_path(model):
+        return model or first
+    spellings = (model, str(Path(model).expanduser().absolute()))
+    if server.root in spellings:
+        return first
+    return next((name for name in spellings if name in server.models), model)

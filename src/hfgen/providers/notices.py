@@ -14,6 +14,22 @@ class OptionIgnored(UserWarning):
     """An option was left out, because this server would ignore it or refuse the request for it."""
 
 
+class PromptDiffers(UserWarning):
+    """The server makes something else of the prompt than the model was trained on, and cannot be told not to."""
+
+
+def say_extra_bos(server: str, bos: str) -> None:
+    """Warn, once for each server, that it puts a BOS in front which the model's template does not have."""
+    if (server, bos) not in _said and len(_said) < _MOST:
+        _said[server, bos] = None
+        warnings.warn(
+            f"{server} puts {bos} in front of the prompt, which the model's own template does not have; "
+            "this route cannot turn it off, a chat route does without",
+            PromptDiffers,
+            stacklevel=2,
+        )
+
+
 def say_dropped(server: str, options: Iterable[str], *, strict: bool) -> None:
     """Warn, once for each server and option, that the server does not do it.
 

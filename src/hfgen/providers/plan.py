@@ -1,5 +1,6 @@
 """What is sent, and where: the outcome of planning, and the steps that every plan shares."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from hfgen.errors import ModelNotSupportedError, UsageError
@@ -7,7 +8,9 @@ from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
 from hfgen.messages import images_of, last_user_text
-from hfgen.prompts.inputs import render, without_bos
+from hfgen.prompts.bos import added_unasked, written_once
+from hfgen.prompts.inputs import render
+from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
 
 
@@ -19,14 +22,15 @@ class Plan:
         generation: What is asked; its `prompt` is final where the dialect is a raw one.
         thinking: The prompt itself opens the model's reasoning, so the answer begins inside it.
         facts: What is known of the model.
-        raw: Where the same server takes a rendered prompt, or None: an answer that breaks off goes on there.
+        rendered: Plans the same request as a rendered prompt, at the same server, or None where it takes none: an
+            answer that breaks off goes on there.
     """
 
     generation: Generation
     route: Route
     thinking: bool = False
     facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
-    raw: Route | None = None
+    rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
 
 
 def wanted(generation: Generation, facts: ModelFacts) -> Want:
@@ -44,7 +48,7 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
         )
     if generation.mode == "chat":
         return "chat"
-    asks_raw = generation.mode == "raw" or generation.prompt is not None or generation.continues
+    asks_raw = generation.mode == "raw" or generation.prompt is not None or generation.continues or generation.template
     return "raw" if asks_raw or (facts.task and not facts.chats) else "chat"
 
 
@@ -54,14 +58,8 @@ def known_task(generation: Generation) -> str:
     return "text-to-image" if paints else ""
 
 
-def planned(generation: Generation, route: Route, facts: ModelFacts, raw: Route | None = None) -> Plan:
+def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
     """The plan for a route: a raw dialect gets the exact prompt, with the BOS written once.
-
-    Args:
-        generation: What is asked.
-        route: Of whom, and in which language.
-        facts: What is known of the model.
-        raw: Where the same server takes a rendered prompt.
 
     Raises:
         PromptError: The template refuses the conversation.
@@ -70,7 +68,7 @@ def planned(generation: Generation, route: Route, facts: ModelFacts, raw: Route 
     if route.dialect.paints:
         return Plan(replace(generation, prompt=_to_paint(generation)), route, facts=facts)
     if not route.dialect.raw:
-        return Plan(generation, route, facts=facts, raw=raw)
+        return Plan(generation, route, facts=facts)
     if generation.prompt is None and any(True for _ in images_of(generation.messages)):
         raise UsageError(
             f"{route.target.name} takes a raw prompt here, and a picture cannot be part of one",
@@ -80,7 +78,9 @@ def planned(generation: Generation, route: Route, facts: ModelFacts, raw: Route 
     thinking = generation.prompt is None and prompt.rstrip().endswith("<think>")
     bos = facts.special_tokens.get("bos_token", "")
     if generation.prompt is None and not route.dialect.writes_bos:
-        prompt = without_bos(prompt, bos)
+        if added_unasked(prompt, bos, facts.adds_bos):
+            say_extra_bos(route.target.name, bos)
+        prompt = written_once(prompt, bos, facts.adds_bos)
     return Plan(replace(generation, prompt=prompt), route, thinking, facts)
 
 

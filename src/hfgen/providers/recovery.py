@@ -24,7 +24,7 @@ from hfgen.errors import (
 from hfgen.events import Event, Progress, Resumed
 from hfgen.generation import Generation
 from hfgen.providers.attempt import Attempt, out_of_time
-from hfgen.providers.continuing import Continuation, Form, continued, forms
+from hfgen.providers.continuing import Continuation, Form, continued, forms, rendered
 from hfgen.providers.notices import say_dropped
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
@@ -89,10 +89,11 @@ class Recovery:
             return self._asking(Request(self._plan.generation, self._plan.route))
         for _ in self._ways:
             plan = await self._planned()
-            self._form = self._next_form(plan)
+            raw = await rendered(plan)
+            self._form = self._next_form(plan, raw)
             if self._form is not None:
                 self._plan = plan
-                return self._continuing(continued(plan, self._form, self._shape))
+                return self._continuing(continued(plan, raw, self._form, self._shape))
             self._place += 1
         self._attempts -= 1  # nothing was sent
         raise NotContinued("there is no way to go on from this text on this server")
@@ -127,12 +128,12 @@ class Recovery:
         except TimeoutError as error:
             raise (error if isinstance(error, HfgenError) else out_of_time()) from error
 
-    def _next_form(self, plan: Plan) -> Form | None:
+    def _next_form(self, plan: Plan, raw: Plan | None) -> Form | None:
         first = self._plan
         if first is not None and plan.route.target.model != first.route.target.model:
             return None  # another model's words are no continuation
         place = self._place % len(self._ways)
-        return next((form for form in forms(plan, self._shape) if (place, form) not in self._ruled_out), None)
+        return next((form for form in forms(plan, raw, self._shape) if (place, form) not in self._ruled_out), None)
 
     def _asking(self, asked: Request, join: tuple[Join, Resumed] | None = None) -> Attempt:
         generation, route = asked

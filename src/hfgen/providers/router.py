@@ -10,6 +10,7 @@ from hfgen.hub import catalogue
 from hfgen.hub.client import model_facts
 from hfgen.providers.plan import Plan, known_task, planned, wanted
 from hfgen.providers.routes import IMAGE_PROVIDERS, RAW_PROVIDERS, SERVERS, Route, Row
+from hfgen.sources import is_path
 from hfgen.transport.session import Session
 from hfgen.wire import Target
 
@@ -22,6 +23,11 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
         ModelNotSupportedError: No such model, or nobody serves it in the way that was asked.
     """
     model = generation.model or catalogue.DEFAULT_MODEL
+    if is_path(model):
+        raise ModelNotSupportedError(
+            f"{model} is a path on this machine, which Hugging Face does not serve",
+            hint="Give api_base= of a server that runs it, or model_file= for a GGUF file and the local engine.",
+        )
     if not token:
         raise MissingAuth(
             f"{model} is served by Hugging Face, which asks for a token, and none was found",

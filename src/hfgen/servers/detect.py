@@ -54,6 +54,8 @@ class ServerFacts:
         chat_template: The template that it renders conversations with.
         bos_token: The token that begins a prompt.
         eos_token: The token that ends an answer.
+        tool_template: The one for conversations with tools, where it is another.
+        root: What its first model was loaded from: a name on the Hub, or a folder on its machine.
     """
 
     kind: ServerKind
@@ -63,6 +65,8 @@ class ServerFacts:
     chat_template: str = ""
     bos_token: str = ""
     eos_token: str = ""
+    tool_template: str = ""
+    root: str = ""
 
     @property
     def name(self) -> str:
@@ -87,6 +91,7 @@ class _Props(msgspec.Struct):
 
     default_generation_settings: _Settings
     chat_template: str | None = None
+    chat_template_tool_use: str | None = None
     bos_token: str | None = None
     eos_token: str | None = None
     build_info: str | None = None
@@ -109,6 +114,7 @@ class _Meta(msgspec.Struct):
 class _Model(msgspec.Struct):
     id: str
     owned_by: str | None = None
+    root: str | None = None
     max_model_len: int | None = None
     meta: _Meta | None = None
 
@@ -201,13 +207,17 @@ def _llamacpp(props: _Props | None, listed: list[_Model]) -> ServerFacts:
         models=names,
         context=props.default_generation_settings.n_ctx or None,
         chat_template=props.chat_template or "",
+        tool_template=props.chat_template_tool_use or "",
         bos_token=props.bos_token or "",
         eos_token=props.eos_token or "",
     )
 
 
 def _like_openai(kind: ServerKind, listed: list[_Model], version: str = "") -> ServerFacts:
-    return ServerFacts(kind, version, tuple(model.id for model in listed), listed[0].max_model_len if listed else None)
+    names = tuple(model.id for model in listed)
+    if not listed:
+        return ServerFacts(kind, version, names)
+    return ServerFacts(kind, version, names, listed[0].max_model_len, root=listed[0].root or "")
 
 
 def _read(data: bytes, kind: type[T]) -> T | None:

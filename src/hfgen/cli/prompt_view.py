@@ -1,0 +1,67 @@
+"""A prompt as a person looks at it: its tokens in colour, and an account of where it comes from."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+import click
+
+from hfgen.cli.terminal import harmless
+from hfgen.facts import ModelFacts
+from hfgen.generation import Generation
+from hfgen.prompts.bos import CHATML_START
+from hfgen.prompts.forgery import spellings_of
+from hfgen.prompts.inputs import harmless_messages, source_of, template_name
+
+
+def view(prompt: str, asked: Generation, facts: ModelFacts, *, color: bool) -> str:
+    """The prompt for a terminal: controls made visible, special tokens in colour where that is asked for."""
+    if not color:
+        return harmless(prompt)
+    # The prompt itself shows the layout of a family that has no template.
+    tokens = re.compile(f"({spellings_of(facts.special_tokens.values(), source_of(asked, facts) or prompt)})")
+    pieces = enumerate(tokens.split(prompt))  # every second piece is a token
+    return "".join(click.style(harmless(p), fg="cyan", bold=True) if i % 2 else harmless(p) for i, p in pieces)
+
+
+def account(asked: Generation, facts: ModelFacts, prompt: str) -> Iterator[str]:
+    """Where the prompt comes from and what was done to it, line by line."""
+    source = source_of(asked, facts)
+    if source:
+        name = template_name(asked, facts)
+        others = ", ".join(other for other in facts.templates if other != name)
+        yield f"template: {facts.template_source}"
+        yield f"  name: {name or 'given'}{f' (others: {others})' if others else ''}"
+        yield f"  sha256: {hashlib.sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    else:
+        yield f"template: none in {facts.template_source}: the layout of the family {facts.family or 'unknown'!r}"
+    tokens = ", ".join(f"{name}={token!r}" for name, token in facts.special_tokens.items())
+    yield f"tokens: {harmless(tokens) or 'none'}"
+    yield f"bos: {_bos(facts, prompt)}"
+    changed = [i for i, message in enumerate(harmless_messages(asked, facts)) if message != asked.messages[i]]
+    if changed:
+        places = ", ".join(f"messages[{index}]" for index in changed)
+        yield f"neutralised: special tokens spelt in {places} (--special-tokens-in-content keep leaves them)"
+    dropped = ", ".join(_dropped(asked))
+    if dropped:
+        yield f"dropped: {dropped}, for they are null"
+
+
+def _bos(facts: ModelFacts, prompt: str) -> str:
+    bos = facts.special_tokens.get("bos_token", "")
+    if not bos:
+        return "the model has none"
+    if facts.adds_bos is False or bos == CHATML_START:
+        return f"the tokenizer adds none, so every route gets the prompt as it is printed ({bos!r})"
+    knows = "adds" if facts.adds_bos else "may add"
+    if prompt.startswith(bos):
+        return f"{bos!r} leads; to TGI, llama.cpp and others whose tokenizer adds it, the prompt goes without it"
+    return f"the prompt has none, and the tokenizer {knows} {bos!r} on routes that cannot turn it off (TGI, llama.cpp)"
+
+
+def _dropped(asked: Generation) -> Iterator[str]:
+    """Keys that the template does not see (transformers 5.23 leaves out what is None)."""
+    for index, message in enumerate(asked.messages):
+        for key, value in message.items():
+            if value is None:
+                yield f"messages[{index}].{key}"

@@ -1,0 +1,92 @@
+"""What a server's own tokenizer does, asked of the server: whether it adds the BOS, and the template that vLLM shows.
+
+Sources: TGI router/src/server.rs (`/tokenize`); llama.cpp tools/server/README.md (`/tokenize`); vLLM
+entrypoints/serve/tokenize (`/tokenizer_info`, there only with --enable-tokenizer-info-endpoint).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from hfgen.errors import HfgenError
+from hfgen.facts import ModelFacts
+from hfgen.hub.memory import Memory, fingerprint
+from hfgen.limits import Limits
+from hfgen.tokenizer_config import special_tokens_of, templates_of
+from hfgen.transport.session import Session
+from hfgen.wire import Target, WireRequest
+
+T = TypeVar("T")
+
+_LIMITS: Final = Limits(connect=3.0, first_token=3.0, idle=3.0)
+_LARGEST: Final = 16 * 2**20
+_LIFETIME: Final = 600.0
+_JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+
+_ADDS_BOS: Final[Memory[tuple[str, str, str], tuple[bool | None]]] = Memory(256, lambda _: _LIFETIME)
+
+
+class _TgiToken(msgspec.Struct):
+    id: int
+    start: int
+    stop: int
+
+
+class _Piece(msgspec.Struct):
+    id: int
+    piece: str | list[int]
+
+
+class _Pieces(msgspec.Struct):
+    tokens: list[_Piece]
+
+
+async def adds_bos(session: Session, target: Target, bos: str) -> bool | None:
+    """Whether the server puts the BOS in front of a raw text; None where it cannot be asked.
+
+    Args:
+        session: The network.
+        target: The server's root.
+        bos: The model's BOS.
+    """
+    key = (target.base, bos, fingerprint(target.token))
+    (answer,) = await _ADDS_BOS.get(key, lambda: _ask_bos(session, target, bos))
+    return answer
+
+
+async def template_of(session: Session, target: Target) -> ModelFacts | None:
+    """The template and tokens that vLLM shows of its tokenizer; None where it shows none."""
+    config = await _ask(session, target, "/tokenizer_info", None, dict[str, Any])
+    templates = templates_of(config.get("chat_template")) if config else {}
+    if not config or not templates:
+        return None
+    return ModelFacts(
+        id=target.model,
+        special_tokens=special_tokens_of(config),
+        templates=templates,
+        template_source=f"{target.name} (/tokenizer_info)",
+    )
+
+
+async def _ask_bos(session: Session, target: Target, bos: str) -> tuple[bool | None]:
+    match target.kind:
+        case "tgi":  # a token of no width in front of the text is one that was added
+            tokens = await _ask(session, target, "/tokenize", {"inputs": "a"}, list[_TgiToken])
+            return (tokens[0].start == tokens[0].stop == 0 if tokens else None,)
+        case "llamacpp":
+            body = {"content": "", "add_special": True, "with_pieces": True}
+            pieces = await _ask(session, target, "/tokenize", body, _Pieces)
+            return (None if pieces is None else any(piece.piece == bos for piece in pieces.tokens[:1]),)
+        case _:
+            return (None,)
+
+
+async def _ask(session: Session, target: Target, path: str, body: Mapping[str, Any] | None, kind: type[T]) -> T | None:
+    """The answer of a route that not every server has; None for anything but such an answer."""
+    data = None if body is None else msgspec.json.encode(body)
+    request = WireRequest(target.base + path, data, method="GET" if body is None else "POST", headers=_JSON)
+    try:
+        return msgspec.json.decode((await session.fetch(request, target, _LIMITS, _LARGEST)).data, type=kind)
+    except (HfgenError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
