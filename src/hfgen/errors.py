@@ -10,6 +10,7 @@ HfgenError
 │  └─ ContinuationError               the last message cannot be continued
 ├─ ModelNotSupportedError             no such model, or no route to it
 ├─ ConnectionFailed                   no connection, or none that lasted to an answer
+│  └─ SessionClosed                   the caller closed the session meanwhile
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
@@ -126,6 +127,10 @@ class ConnectionFailed(HfgenError):
 
     exit_code = 7
     http_status = 502
+
+
+class SessionClosed(ConnectionFailed):
+    """The session was closed while an answer was on its way: asking again would open what was meant to be closed."""
 
 
 class TimedOut(HfgenError, TimeoutError):
