@@ -3,19 +3,28 @@
 import ssl
 
 from hfgen.errors import ConnectionFailed
+from hfgen.redaction import redact
 
 
 def failure(error: BaseException, name: str) -> ConnectionFailed:
-    """`ConnectionFailed` with the reason in plain words, and with the cause where that holds nothing of the request.
+    """`ConnectionFailed` with the reason in plain words.
 
-    To be raised outside the handler of `error`, which keeps the request's headers, the token among them.
+    The cause goes along unless it holds a secret: a request's headers, or what a server echoed. To be raised outside
+    the handler of `error`, which would become its context.
     """
-    import aiohttp  # noqa: PLC0415
-
     said, hint = _said(error, name)
     failed = ConnectionFailed(said, hint=hint)
-    failed.__cause__ = error.__cause__ if isinstance(error, aiohttp.ClientResponseError) else error
+    failed.__cause__ = None if _holds_secret(error) else error
     return failed
+
+
+def _holds_secret(error: BaseException | None) -> bool:
+    while error is not None:
+        shown = f"{error} {error!r}"
+        if redact(shown) != shown:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def died_unanswered(error: BaseException) -> bool:
