@@ -259,7 +259,10 @@ async def test_nothing_is_left_behind() -> None:
 
 
 async def test_a_plain_socket_is_read_in_buffers_that_are_not_mapped_anew_each_time() -> None:
-    async with serving(lambda visit: visit.begin_stream()) as server, Session() as session:
-        async with session.open(post(server.url), Target(server.url), Limits()) as answer:
-            protocol = answer._incoming._content._protocol
-            assert protocol.transport.max_size == 65536  # type: ignore[union-attr]
+    async with (
+        serving(lambda visit: visit.begin_stream()) as server,
+        Session() as session,
+        session.open(post(server.url), Target(server.url), Limits()) as answer,
+    ):
+        protocol = answer._incoming._content._protocol
+        assert protocol.transport.max_size == 65536  # type: ignore[union-attr]

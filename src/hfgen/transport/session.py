@@ -204,7 +204,7 @@ def _ask_for_less(response: "aiohttp.ClientResponse") -> None:
 
     The attribute is no documented one: a transport without it (TLS, uvloop) is left as it is.
     """
-    transport = response.connection.transport if response.connection is not None else None
+    transport: object = response.connection.transport if response.connection is not None else None
     if isinstance(transport, _Plain):
         transport.max_size = _RECV
 
