@@ -1,6 +1,7 @@
 """A server on loopback that speaks exactly the bytes that a test gives it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -52,15 +53,16 @@ class Server:
     """Where it listens, and who came."""
 
     port: int
+    scheme: str = "http"
     visits: list[Visit] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 @asynccontextmanager
-async def serving(talk: Talk, port: int = 0) -> AsyncIterator[Server]:
+async def serving(talk: Talk, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Serve every request with `talk`, connections kept alive; all of them end with the context."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -79,8 +81,8 @@ async def serving(talk: Talk, port: int = 0) -> AsyncIterator[Server]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", port)
-    server = Server(listener.sockets[0].getsockname()[1])
+    listener = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
+    server = Server(listener.sockets[0].getsockname()[1], "https" if tls else "http")
     try:
         yield server
     finally:

@@ -10,6 +10,7 @@ HfgenError
 │  └─ ContinuationError               the last message cannot be continued
 ├─ ModelNotSupportedError             no such model, or no route to it
 ├─ ConnectionFailed                   no connection, or none that lasted to an answer
+│  └─ SessionClosed                   the caller closed the session meanwhile
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
@@ -122,10 +123,25 @@ class ModelNotSupportedError(HfgenError):
 
 
 class ConnectionFailed(HfgenError):
-    """No connection could be made, or it broke before an answer."""
+    """No connection could be made, or it broke before an answer.
+
+    Attributes:
+        lasting: Whether trying again is pointless: a name that is not known, a certificate, a closed session.
+    """
 
     exit_code = 7
     http_status = 502
+
+    def __init__(self, message: str, *, hint: str = "", lasting: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.lasting = lasting
+
+
+class SessionClosed(ConnectionFailed):
+    """The session was closed while an answer was on its way: asking again would open what was meant to be closed."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint, lasting=True)
 
 
 class TimedOut(HfgenError, TimeoutError):

@@ -11,8 +11,8 @@ class Limits:
 
     Attributes:
         connect: To open the connection, TLS included.
-        first_token: From the request to the first payload.
-        idle: Between two payloads; bytes that carry nothing (comments) extend it to at most twice.
+        first_token: From the request to the answer's whole head, and to the first payload.
+        idle: Between two payloads. Bytes that carry nothing (comments) extend these two to at most twice.
         total: The deadline of everything: retries, waiting, the stream itself.
     """
 

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,33 @@ def test_any_stream_cut_anywhere_reads_as_the_specification(
     edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
     chunks = [stream[a:b] for a, b in itertools.pairwise(edges)]
     assert plain(decode(*chunks)) == reference(stream)
+
+
+@settings(max_examples=2000)
+@given(st.lists(st.sampled_from([b"data", b"event", b"id", b":", b" ", b"\r", b"\n", b"\n\n", b"x", b"\xef\xbb\xbf"])))
+def test_any_bytes_one_at_a_time_read_as_the_specification(pieces: list[bytes]) -> None:
+    stream = b"".join(pieces)
+    assert plain(decode(*(bytes([byte]) for byte in stream))) == reference(stream)
+    assert plain(decode(stream)) == reference(stream)
+
+
+def test_a_cr_at_the_end_of_a_chunk_ends_its_line_at_once() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: x\r\r") == [b"x"]
+    assert decoder.feed(b"\ndata: y\r\n\r") == [b"y"]
+
+
+@pytest.mark.parametrize("size", [1, 65536])
+def test_a_large_event_costs_time_in_proportion(size: int) -> None:
+    """Four times the bytes, about four times the time: a quadratic decoder takes sixteen times as long."""
+
+    def seconds(length: int) -> float:
+        decoder = EventDecoder()
+        data = b"data: " + b"x" * length + b"\n\n"
+        began = time.process_time()
+        frames = [frame for at in range(0, len(data), size) for frame in decoder.feed(data[at : at + size])]
+        assert frames == [b"x" * length]
+        return time.process_time() - began
+
+    small = 2**16 if size == 1 else 2**21
+    assert min(seconds(4 * small) for _ in range(3)) < 10 * min(seconds(small) for _ in range(3)) + 0.02

@@ -1,38 +1,41 @@
-"""Reading an answer: what has arrived is taken at once, and silence is timed by one coarse timer."""
+"""Reading an answer: what has arrived is taken at once, and silence is timed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
 
-from hfgen.errors import HfgenError, ServerError, TimedOut
+from hfgen.errors import HfgenError, ServerError
 from hfgen.limits import Limits
+from hfgen.transport.coding import coding
 from hfgen.transport.failures import failure
-from hfgen.transport.sse import EventDecoder
+from hfgen.transport.silence import Silence
+from hfgen.transport.sse import EventDecoder, looks_like_events
 from hfgen.wire import Body, Frame
 
 if TYPE_CHECKING:
     import aiohttp
 
 _LARGEST_BODY: Final = 64 * 2**20
+_LARGEST_ERROR: Final = 64 * 2**10
+_PATIENCE: Final = 10.0  # seconds for the words of an error: its status alone is an answer
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid")
 
 
 class HttpAnswer:
-    """An answer whose head was a success; see `wire.Answer`."""
+    """An answer whose head was a success; see `wire.Answer`.
 
-    def __init__(self, response: "aiohttp.ClientResponse", limits: Limits) -> None:
+    What kind of body it is its first bytes decide as much as its header: servers and proxies mislabel both ways.
+    """
+
+    def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.request_id = next((response.headers[name] for name in _ID_HEADERS if name in response.headers), "")
         self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        self._content = response.content
-        self._name = response.url.host or "the server"
-        self._decoder = EventDecoder() if self.media_type == "text/event-stream" else None
-        self._silence = Silence(response, limits)
+        self._incoming = Incoming(response, limits, name, since)
+        self._decoder: EventDecoder | None = None
         self._ended = False
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
-        if encoding not in ("", "identity"):
-            raise ServerError(f"{self._name} answers in the coding {encoding!r}, which was not asked for")
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body.
@@ -44,118 +47,128 @@ class HttpAnswer:
         """
         if self._ended:
             return ()
-        if self._decoder is None:
-            self._ended = True
-            return (Body(self.media_type, await self.whole(_LARGEST_BODY)),)
-        self._silence.begin()
+        silence = self._incoming.silence
+        silence.begin()
         try:
-            while chunk := await self._content.readany():
-                if frames := self._decoder.feed(chunk):
+            decoder = self._decoder
+            if decoder is None:
+                return await self._begin()
+            while chunk := await self._incoming.chunk():
+                if frames := decoder.feed(chunk):
                     return frames
-                self._silence.bare()
-        except HfgenError:
-            raise
-        except Exception as error:
-            raise failure(error, self._name) from error
+                silence.bare()
         finally:
-            self._silence.end()
+            silence.end()
         self._ended = True
         return ()
 
-    def close(self) -> None:
-        """No more reading: the timer goes."""
-        self._silence.close()
+    async def _begin(self) -> Sequence[Frame]:
+        """The first frames: look what the body is."""
+        declared = self.media_type == "text/event-stream"
+        head, events = b"", None
+        while events is None and (chunk := await self._incoming.chunk()):
+            self._incoming.silence.bare()
+            head += chunk
+            events = looks_like_events(head, declared=declared)
+        if events or (events is None and declared):
+            self._decoder = EventDecoder()
+            return self._decoder.feed(head) or await self.read()
+        self._ended = True
+        media_type = self.media_type
+        if declared:
+            media_type = "text/html" if head.lstrip()[:1] == b"<" else "application/json"
+        return (Body(media_type, await self._incoming.whole(_LARGEST_BODY, head)),)
 
     async def whole(self, most: int) -> bytes:
         """The whole body, of at most `most` bytes."""
-        self._silence.begin()
-        try:
-            return await read_bounded(self._content, most)
-        except HfgenError:
-            raise
-        except Exception as error:
-            raise failure(error, self._name) from error
-        finally:
-            self._silence.end()
+        return await self._incoming.whole(most)
 
-
-async def read_bounded(content: "aiohttp.StreamReader", most: int, *, cut: bool = False) -> bytes:
-    """All of a body; one beyond `most` bytes is cut there, or refused.
-
-    Raises:
-        ServerError: The body is larger and `cut` was not asked for.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await content.readany():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            if cut:
-                return b"".join(chunks)[:most]
-            raise ServerError(f"the body is larger than {most} bytes: it is not read")
-    return b"".join(chunks)
-
-
-class Silence:
-    """Raises `TimedOut` in a reader that has waited too long, by one timer that is set again only when it fires.
-
-    Bytes that hold no frame (comments) prolong the wait, but to no more than twice the limit: a server that pings for
-    ever and says nothing is silent too.
-    """
-
-    def __init__(self, response: "aiohttp.ClientResponse", limits: Limits) -> None:
-        self._response = response
-        self._limits = limits
-        self._loop = asyncio.get_running_loop()
-        self._first = True
-        self._waiting = False
-        self._since = self._heard = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        """A wait for a frame begins."""
-        limit = self._limit
-        if limit is not None:
-            self._since = self._heard = self._loop.time()
-            self._waiting = True
-            due = self._since + limit
-            if self._timer is not None and self._timer.when() > due:  # it was set for a longer limit
-                self.close()
-            if self._timer is None:
-                self._timer = self._loop.call_at(due, self._fire)
-
-    def bare(self) -> None:
-        """Bytes came, and no frame in them."""
-        if self._waiting:
-            self._heard = self._loop.time()
-
-    def end(self) -> None:
-        """The wait is over."""
-        self._waiting = self._first = False
+    def give_up(self, reason: HfgenError) -> None:
+        """End whatever is read with an error."""
+        self._incoming.give_up(reason)
 
     def close(self) -> None:
-        """Nothing is waited for any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """No more reading: the timer goes."""
+        self._incoming.silence.close()
 
-    @property
-    def _limit(self) -> float | None:
-        return self._limits.first_token if self._first else self._limits.idle
 
-    def _fire(self) -> None:
-        self._timer = None
-        limit = self._limit
-        if limit is None or self._response.content.is_eof() or self._response.closed:
-            return
-        now = self._loop.time()
-        due = min(self._heard + limit, self._since + 2 * limit) if self._waiting else now + limit
-        if due > now + 0.001:
-            self._timer = self._loop.call_later(due - now, self._fire)
-            return
-        what = "begin its answer" if self._first else "go on with its answer"
-        option = "first_token_timeout" if self._first else "idle_timeout"
-        self._response.content.set_exception(
-            TimedOut(f"the server did not {what} within {limit:g} s", hint=f"Allow more with {option}= or timeout=.")
-        )
+class Incoming:
+    """The bytes of a body as they come: undone where compressed, and every failure in our own words."""
+
+    def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
+        self.silence = Silence(response.content, limits, since)
+        self._content = response.content
+        self._name = name
+        self._coding = coding(response.headers.get("Content-Encoding", ""))
+        self._pieces: Iterator[bytes] = iter(())
+
+    async def chunk(self) -> bytes:
+        """What has come, in a bounded piece; b"" at the end."""
+        if piece := next(self._pieces, b""):
+            await asyncio.sleep(0)  # of a large chunk: others have their turn in between
+            return piece
+        while chunk := await self._arrived():
+            self._pieces = self._coding.pieces(chunk)
+            if piece := next(self._pieces, b""):
+                return piece
+        self._coding.end()
+        return b""
+
+    async def whole(self, most: int, begun: bytes = b"") -> bytes:
+        """All that comes, of at most `most` bytes.
+
+        Raises:
+            ServerError: It is larger.
+        """
+        data = bytearray(begun)
+        self.silence.begin()
+        try:
+            while chunk := await self.chunk():
+                data += chunk
+                if len(data) > most:
+                    raise ServerError(f"the body is larger than {most} bytes: it is not read")
+                if chunk.isspace():  # what servers send to keep a connection open while they work
+                    self.silence.bare()
+                else:
+                    self.silence.end()
+                    self.silence.begin()
+        finally:
+            self.silence.end()
+        return bytes(data)
+
+    def give_up(self, reason: HfgenError) -> None:
+        """End the wait for bytes with an error."""
+        self._content.set_exception(reason)
+
+    async def _arrived(self) -> bytes:
+        try:
+            return await self._content.readany()
+        except Exception as error:  # no foreign exception passes
+            if held := self._held():
+                return held
+            if isinstance(error, HfgenError):
+                raise
+            reason = failure(error, self._name)
+        raise reason
+
+    def _held(self) -> bytes:
+        """What came before the connection broke: aiohttp would raise first, and the text would be lost."""
+        content, broken = self._content, self._content.exception()
+        if broken is None:
+            return b""
+        content.set_exception(cast("Exception", None))
+        try:
+            return content.read_nowait()
+        finally:
+            content.set_exception(broken)
+
+
+async def error_body(response: "aiohttp.ClientResponse") -> bytes:
+    """What of an error's body comes in time, of a sensible size."""
+    data = bytearray()
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_PATIENCE):
+            incoming = Incoming(response, Limits(first_token=None, idle=None), "", 0.0)
+            while len(data) < _LARGEST_ERROR and (chunk := await incoming.chunk()):
+                data += chunk
+    return bytes(data[:_LARGEST_ERROR])

@@ -83,7 +83,9 @@ BUDGET: Final = RetryBudget()
 
 def retryable(error: HfgenError) -> bool:
     """Whether the same request may succeed a moment later."""
-    if isinstance(error, (ConnectionFailed, TimedOut, ModelLoading, RateLimited, StreamError)):
+    if isinstance(error, ConnectionFailed):
+        return not error.lasting
+    if isinstance(error, (TimedOut, ModelLoading, RateLimited, StreamError)):
         return True
     if isinstance(error, ResponseError):
         return error.status in _AGAIN if isinstance(error, ServerError) or error.status < 500 else False  # noqa: PLR2004

@@ -1,47 +1,51 @@
 """The door to the network: connections, proxies, time limits, and a token that never leaves its origin.
 
-aiohttp is imported here and in `http` only, and when it is first used.
+aiohttp is imported when a session is first used, and in `transport` only.
 """
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import AsyncGenerator
-from functools import cache
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
+from urllib.parse import urljoin
 
 from hfgen.answers import error_of_answer
-from hfgen.errors import ConnectionFailed, UsageError
+from hfgen.errors import HfgenError, ServerError, SessionClosed
 from hfgen.limits import Limits
 from hfgen.redaction import conceal
-from hfgen.transport.failures import translated
-from hfgen.transport.reading import HttpAnswer, read_bounded
-from hfgen.version import __version__
+from hfgen.transport.connections import Connections, Course, tls
+from hfgen.transport.failures import died_unanswered, failure
+from hfgen.transport.proxies import checked_proxy, is_socks, proxy_for
+from hfgen.transport.reading import HttpAnswer, error_body
+from hfgen.transport.silence import HeadWait
 from hfgen.wire import Body, Target, WireRequest, origin_of
 
 if TYPE_CHECKING:
     import aiohttp
 
 _MOST_REDIRECTS: Final = 3
-_LARGEST_ERROR: Final = 64 * 1024
+_MOST_STALE: Final = 3
 _LARGEST_BODY: Final = 64 * 2**20
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_RECV: Final = 2**16
 
 
 class Session:
     """Connections that many calls share; `async with Session() as session:`, or `close()` it.
 
-    A session belongs to the event loop that first uses it.
+    A session belongs to the event loop that first uses it, until it is closed.
 
     Args:
         proxy: URL of an HTTP or SOCKS proxy for every request; else the usual environment variables decide.
+
+    Raises:
+        UsageError: `proxy` is no URL of a proxy.
     """
 
     def __init__(self, *, proxy: str | None = None) -> None:
-        self._proxy = _checked_proxy(proxy)
-        self._client: aiohttp.ClientSession | None = None
+        self._proxy = checked_proxy(proxy)
+        self._connections = Connections()
+        self._waits: set[HeadWait | HttpAnswer] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,10 +56,11 @@ class Session:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection; using the session again opens it anew."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        """Close every connection and end every answer under way; using the session again opens it anew."""
+        for wait in tuple(self._waits):
+            wait.give_up(SessionClosed("the session was closed while the answer was on its way"))
+        self._waits.clear()
+        await self._connections.close()
 
     @contextlib.asynccontextmanager
     async def open(self, request: WireRequest, target: Target, limits: Limits) -> AsyncGenerator[HttpAnswer, None]:
@@ -68,19 +73,29 @@ class Session:
             TimedOut: No connection or no head within the limits.
             HfgenError: The answer is an error, by its status.
         """
-        if request.delay:
-            await asyncio.sleep(request.delay)
-        response = await self._send(request, target, limits)
+        wait = HeadWait(target.name, limits)
+        self._waits.add(wait)
         try:
-            if response.status >= 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects among them
-                raise await _refused(response, limits)
-            answer = HttpAnswer(response, limits)
+            async with wait:
+                if request.delay:
+                    await asyncio.sleep(request.delay)
+                wait.begin()
+                response = await self._send(request, target, wait)
+        finally:
+            self._waits.discard(wait)
+        try:
+            if not 200 <= response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
+                raise await _refused(response)
+            _ask_for_less(response)
+            answer = HttpAnswer(response, limits, target.name, wait.since)
+            self._waits.add(answer)
             try:
                 yield answer
             finally:
+                self._waits.discard(answer)
                 answer.close()
         finally:
-            response.close()  # after the end of the body this is nothing: the connection is back in the pool
+            _leave(response)
 
     async def fetch(
         self, request: WireRequest, target: Target, limits: Limits | None = None, most: int = _LARGEST_BODY
@@ -94,122 +109,109 @@ class Session:
         async with self.open(request, target, limits) as answer:
             return Body(answer.media_type, await answer.whole(most))
 
-    async def _send(self, request: WireRequest, target: Target, limits: Limits) -> "aiohttp.ClientResponse":
+    async def _send(self, request: WireRequest, target: Target, wait: HeadWait) -> "aiohttp.ClientResponse":
         """Send, and follow the few redirects that are safe to follow."""
-        url = request.url
+        url, status = request.url, 0
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await self._send_once(url, request, target, limits)
+            response = await self._send_to(url, request, target, wait)
             where = _redirect(response, request)
             if where is None:
                 return response
-            url = where
-            response.release()
-        raise ConnectionFailed(f"{target.name} redirects in a circle", hint="Give the final address as api_base.")
+            url, status = where, response.status
+            _leave(response)
+        raise ServerError(
+            f"{target.name} redirects in a circle", hint="Give the final address as api_base.", status=status
+        )
 
-    async def _send_once(
-        self, url: str, request: WireRequest, target: Target, limits: Limits
+    async def _send_to(
+        self, url: str, request: WireRequest, target: Target, wait: HeadWait
     ) -> "aiohttp.ClientResponse":
-        import aiohttp  # noqa: PLC0415
+        """Send once, and again at once where a kept connection turns out to have been closed by the server meanwhile.
 
-        headers = {**_base_headers(), **target.headers, **request.headers}
-        if target.token and origin_of(url) == target.origin:
-            conceal(target.token)
-            headers["Authorization"] = f"Bearer {target.token}"
-        timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect, sock_connect=limits.connect)
-        async with translated(target, limits):
-            return await self._opened().request(
-                request.method,
-                url,
-                data=request.body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._proxy_for(url),
-                ssl=_tls() if url.startswith("https:") else True,
-                timeout=timeout,
-            )
-
-    def _proxy_for(self, url: str) -> str | None:
-        """An explicit HTTP proxy, else the environment's; never one for this very machine's servers."""
-        if self._proxy is not None:
-            return None if self._proxy.startswith("socks") else self._proxy
-        host = urlsplit(url).hostname or ""
-        return None if host in _LOOPBACK else _environment_proxy(url)
-
-    def _opened(self) -> "aiohttp.ClientSession":
-        if self._client is None or self._client.closed:
-            self._client = _client(self._proxy)
-        return self._client
+        Such a request was never worked on (RFC 9112, 9.3.1), so it is no attempt that anybody need count.
+        """
+        for remaining in range(_MOST_STALE, -1, -1):
+            course = Course(wait)
+            wait.connecting()
+            try:
+                proxy = self._proxy or proxy_for(url)
+                client = await self._connections.client(proxy)
+                return await client.request(
+                    request.method,
+                    url,
+                    data=request.body,
+                    headers=_headers(url, request, target),
+                    allow_redirects=False,
+                    proxy=None if proxy is None or is_socks(proxy) else proxy,
+                    ssl=tls() if url.startswith("https:") else True,
+                    trace_request_ctx=course,
+                )
+            except HfgenError:
+                raise
+            except Exception as error:  # noqa: BLE001 - no foreign exception passes
+                if remaining and course.stale and died_unanswered(error):
+                    continue
+                reason = failure(error, target.name)
+            raise reason
+        raise AssertionError  # the last round returns or raises
 
 
-def _client(proxy: str | None) -> "aiohttp.ClientSession":
-    import aiohttp  # noqa: PLC0415
-
-    if proxy is not None and proxy.startswith("socks"):
-        try:
-            from aiohttp_socks import ProxyConnector  # noqa: PLC0415
-        except ImportError as error:
-            raise UsageError(
-                f"a SOCKS proxy needs one more package: {error}", hint="pip install 'hfgen[socks]'"
-            ) from error
-        connector: aiohttp.BaseConnector = ProxyConnector.from_url(proxy, limit=0)  # pyright: ignore[reportUnknownMemberType]
-    else:
-        connector = aiohttp.TCPConnector(limit=0)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # we ask for `identity`; what comes compressed all the same is no token stream
-        read_bufsize=2**18,
-        trust_env=False,  # .netrc must not add credentials; the proxy variables are read in `_environment_proxy`
-    )
-
-
-def _base_headers() -> dict[str, str]:
-    return {"User-Agent": f"hfgen/{__version__}", "Accept-Encoding": "identity"}
+def _headers(url: str, request: WireRequest, target: Target) -> dict[str, str]:
+    """What belongs to an origin stays there."""
+    if origin_of(url) != target.origin:
+        return {name: value for name, value in request.headers.items() if name.lower() == "accept"}
+    headers = {**target.headers, **request.headers}
+    if target.token:
+        conceal(target.token)
+        headers["Authorization"] = f"Bearer {target.token}"
+    return headers
 
 
 def _redirect(response: "aiohttp.ClientResponse", request: WireRequest) -> str | None:
     """Where to go on: a GET anywhere, a POST only within its own origin and only where it stays a POST."""
     if response.status not in (301, 302, 303, 307, 308) or "Location" not in response.headers:
         return None
-    where = str(response.url.join(response.url.__class__(response.headers["Location"])))
+    try:
+        where = urljoin(str(response.url), response.headers["Location"])
+        origin = origin_of(where)
+    except ValueError:
+        return None
     if not where.startswith(("http://", "https://")):
         return None
     if request.method == "GET":
         return where
-    same = origin_of(where) == origin_of(request.url)
-    return where if same and response.status in (307, 308) else None
+    return where if origin == origin_of(request.url) and response.status in (307, 308) else None
 
 
-async def _refused(response: "aiohttp.ClientResponse", limits: Limits) -> Exception:
-    body = b""
-    with contextlib.suppress(Exception):  # the status alone is an answer, whatever becomes of its body
-        async with asyncio.timeout(limits.idle if limits.idle is None else min(limits.idle, 10.0)):
-            body = await read_bounded(response.content, _LARGEST_ERROR, cut=True)
-    return error_of_answer(response.status, response.headers, body, url=str(response.url))
+async def _refused(response: "aiohttp.ClientResponse") -> HfgenError:
+    body = await error_body(response)
+    headers: Mapping[str, str] = response.headers
+    try:
+        return error_of_answer(response.status, headers, body, url=str(response.url))
+    except ValueError:  # an address in `Location` that is none
+        return ServerError("the server redirects to nowhere", status=response.status)
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """One context for the process: making one costs some 45 ms."""
-    return ssl.create_default_context()
+@runtime_checkable
+class _Plain(Protocol):
+    """asyncio's transport of a plain socket; `max_size` is how many bytes it asks the kernel for at once."""
+
+    max_size: int
 
 
-def _checked_proxy(proxy: str | None) -> str | None:
-    if proxy is None or not proxy.strip():
-        return None
-    if urlsplit(proxy).scheme not in ("http", "https", "socks4", "socks5", "socks5h") or not urlsplit(proxy).hostname:
-        raise UsageError("proxy= is no URL of a proxy", hint="Give one such as http://host:3128 or socks5://host:1080.")
-    if "@" in proxy:
-        conceal(urlsplit(proxy).password)
-    return proxy.replace("socks5h://", "socks5://")
+def _ask_for_less(response: "aiohttp.ClientResponse") -> None:
+    """64 KiB for each `recv` in place of 256: the larger buffer is mapped anew each time, some 14 µs a paced token.
+
+    The attribute is no documented one: a transport without it (TLS, uvloop) is left as it is.
+    """
+    transport: object = response.connection.transport if response.connection is not None else None
+    if isinstance(transport, _Plain):
+        transport.max_size = _RECV
 
 
-def _environment_proxy(url: str) -> str | None:
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
-
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if urlsplit(proxy).scheme in ("http", "https") else None
+def _leave(response: "aiohttp.ClientResponse") -> None:
+    """Close the connection now, unless the body was read to its end and the connection is back in the pool."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()  # over TLS `close` would wait for the other side's farewell
+    response.close()

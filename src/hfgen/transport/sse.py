@@ -11,6 +11,25 @@ from hfgen.wire import Frame, Named
 
 _LARGEST: Final = 16 * 2**20
 _BOM: Final = b"\xef\xbb\xbf"
+_FIELDS: Final = (b":", b"data:", b"event:", b"id:", b"retry:")
+
+
+def looks_like_events(head: bytes, *, declared: bool) -> bool | None:
+    """Whether a body that begins so is an event stream; None when that cannot be told yet.
+
+    Args:
+        head: The first bytes.
+        declared: The header says that it is one: then only JSON and HTML, which servers send as errors under the same
+            header, are not taken for one.
+    """
+    text = head.removeprefix(_BOM).lstrip(b" \t\r\n" if declared else b"\r\n")
+    if not text or _BOM.startswith(text):
+        return None
+    if declared:
+        return text[:1] not in (b"{", b"<")
+    if text.startswith(_FIELDS):
+        return True
+    return None if any(field.startswith(text) for field in _FIELDS) else False
 
 
 class EventDecoder:

@@ -1,0 +1,131 @@
+"""The HTTP library's clients, made when first needed: one for all requests, and one more for each SOCKS proxy."""
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Final
+
+from hfgen.errors import UsageError
+from hfgen.transport.proxies import is_socks
+from hfgen.transport.silence import HeadWait
+from hfgen.version import __version__
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_BUFFER: Final = 2**18
+_ROUND_TRIP: Final = 1.0  # seconds; later it was the server that gave up
+
+
+@dataclass(slots=True)
+class Course:
+    """What becomes known of one request on its way.
+
+    Attributes:
+        wait: Told when there is a connection.
+        reused: The connection was kept from an earlier request.
+        began: When the request was sent.
+    """
+
+    wait: HeadWait
+    reused: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a failure now is most likely that of a connection which the server had closed before."""
+        return self.reused and time.monotonic() - self.began < _ROUND_TRIP
+
+
+class Connections:
+    """Belongs to the event loop that first uses it."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, aiohttp.ClientSession] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def client(self, proxy: str | None) -> "aiohttp.ClientSession":
+        """The client to send with.
+
+        Raises:
+            UsageError: Another event loop uses these connections.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                raise UsageError(
+                    "this session is in use in another event loop", hint="Make one Session for each event loop."
+                )
+            await self.close()
+            self._loop = loop
+        key = proxy if proxy is not None and is_socks(proxy) else ""
+        if key not in self._clients:
+            self._clients[key] = _client(_connector(key))
+        return self._clients[key]
+
+    async def close(self) -> None:
+        """Close every connection, from whichever loop."""
+        clients, self._clients = self._clients, {}
+        loop, self._loop = self._loop, None
+        for client in clients.values():
+            if loop is None or loop is asyncio.get_running_loop() or loop.is_closed():
+                await client.close()
+            else:
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(client.close(), loop))
+
+
+def _client(connector: "aiohttp.BaseConnector") -> "aiohttp.ClientSession":
+    import aiohttp  # noqa: PLC0415
+
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # `coding` does it in bounded pieces
+        read_bufsize=_BUFFER,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # `silence` times all of it
+        trace_configs=[_tracing()],
+        trust_env=False,  # .netrc must not add credentials; the proxy variables are read in `proxies`
+        headers={"User-Agent": f"hfgen/{__version__}", "Accept-Encoding": "identity"},
+    )
+
+
+def _connector(socks: str) -> "aiohttp.BaseConnector":
+    import aiohttp  # noqa: PLC0415
+
+    if not socks:
+        return aiohttp.TCPConnector(limit=0)
+    try:
+        from aiohttp_socks import ProxyConnector  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(f"a SOCKS proxy needs one more package: {error}", hint="pip install 'hfgen[socks]'") from error
+    return ProxyConnector.from_url(socks, limit=0)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _tracing() -> "aiohttp.TraceConfig":
+    import aiohttp  # noqa: PLC0415
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(_created)
+    config.on_connection_reuseconn.append(_reused)
+    return config
+
+
+async def _created(_client: object, context: SimpleNamespace, _params: object) -> None:
+    course: Course = context.trace_request_ctx
+    course.reused = False
+    course.wait.connected()
+
+
+async def _reused(_client: object, context: SimpleNamespace, _params: object) -> None:
+    course: Course = context.trace_request_ctx
+    course.reused = True
+    course.wait.connected()
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """One context for the process: making one costs some 45 ms."""
+    return ssl.create_default_context()

@@ -1,0 +1,177 @@
+"""How long silence may last, by one coarse timer for each wait.
+
+A limit is judged only after the event loop has had the chance to take what the socket holds: a loop that was blocked,
+or a process that was stopped, for longer than the limit has heard nothing, and that is not the server's silence.
+"""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from hfgen.errors import HfgenError, TimedOut
+from hfgen.limits import Limits
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_LOOKS: Final = 10  # turns of the loop: enough for bytes to go from the socket through TLS and the parser to the reader
+
+
+class HeadWait:
+    """Bounds the wait for a connection (`limits.connect`) and for an answer's whole head (`limits.first_token`).
+
+    An async context manager around the sending; what ends the wait early is raised in the place of the cancellation.
+
+    Attributes:
+        since: When the request went out, on the loop's clock.
+    """
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._name = name
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.Handle | None = None
+        self._reason: HfgenError | None = None
+        self.since = self._loop.time()
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine always runs in one
+        self._task = task
+        self._cancelling = task.cancelling()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+        if self._reason is not None and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise self._reason from None
+
+    def begin(self) -> None:
+        """The request goes out now."""
+        self.since = self._loop.time()
+
+    def connecting(self) -> None:
+        """A connection is looked for."""
+        self._set(self._loop.time(), self._limits.connect, self._no_connection)
+
+    def connected(self) -> None:
+        """There is a connection: the head is waited for, however many bytes of it come one by one."""
+        self._set(self.since, self._limits.first_token, self._no_head)
+
+    def give_up(self, reason: HfgenError) -> None:
+        """End the wait with an error."""
+        if self._reason is None:
+            self._stop()
+            self._reason = reason
+            self._task.cancel()
+
+    def _set(self, since: float, limit: float | None, error: Callable[[float], HfgenError]) -> None:
+        self._stop()
+        if limit is not None:
+            self._timer = self._loop.call_at(since + limit, self._expire, error, limit, _LOOKS)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self, error: Callable[[float], HfgenError], limit: float, looks: int) -> None:
+        if looks:
+            self._timer = self._loop.call_soon(self._expire, error, limit, looks - 1)
+        else:
+            self.give_up(error(limit))
+
+    def _no_connection(self, limit: float) -> HfgenError:
+        return TimedOut(
+            f"no connection to {self._name} within {limit:g} s",
+            hint="Check the address and the network, or allow more with connect_timeout=.",
+        )
+
+    def _no_head(self, limit: float) -> HfgenError:
+        return TimedOut(
+            f"{self._name} did not begin to answer within {limit:g} s",
+            hint="Allow more with first_token_timeout= or timeout=.",
+        )
+
+
+class Silence:
+    """Ends the reading of a body that has waited too long, by one timer that is set again only when it fires.
+
+    Bytes that hold nothing (comments) prolong the wait, but to no more than twice the limit: a server that pings for
+    ever and says nothing is silent too. The first wait counts from the request, as `limits.first_token` does.
+    """
+
+    def __init__(self, content: "aiohttp.StreamReader", limits: Limits, since: float) -> None:
+        self._content = content
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._first = True
+        self._waiting = False
+        self._since = since
+        self._heard = 0.0
+        self._looks = _LOOKS
+        self._timer: asyncio.Handle | None = None
+        self._due = 0.0
+
+    def begin(self) -> None:
+        """A wait for something to read begins."""
+        limit = self._limit
+        if limit is None:
+            return
+        self._heard = self._loop.time()
+        if not self._first:
+            self._since = self._heard
+        self._waiting = True
+        due = self._next(limit)
+        if self._timer is None or self._due > due:  # none runs, or it was set for a longer limit
+            self._set(due)
+
+    def bare(self) -> None:
+        """Bytes came, and nothing in them."""
+        if self._waiting:
+            self._heard = self._loop.time()
+
+    def end(self) -> None:
+        """The wait is over."""
+        self._waiting = self._first = False
+
+    def close(self) -> None:
+        """Nothing is waited for any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def _limit(self) -> float | None:
+        return self._limits.first_token if self._first else self._limits.idle
+
+    def _next(self, limit: float) -> float:
+        return min(self._heard + limit, self._since + 2 * limit)
+
+    def _set(self, due: float) -> None:
+        self.close()
+        self._due = due
+        self._looks = _LOOKS
+        self._timer = self._loop.call_at(due, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        limit = self._limit
+        if limit is None or self._content.is_eof():
+            return
+        due = self._next(limit) if self._waiting else self._loop.time() + limit
+        if due > self._loop.time() + 0.001:
+            self._set(due)
+        elif self._looks:
+            self._looks -= 1
+            self._timer = self._loop.call_soon(self._fire)
+        else:
+            self._content.set_exception(self._silent(limit))
+
+    def _silent(self, limit: float) -> TimedOut:
+        what = "begin its answer" if self._first else "go on with its answer"
+        option = "first_token_timeout" if self._first else "idle_timeout"
+        return TimedOut(f"the server did not {what} within {limit:g} s", hint=f"Allow more with {option}= or timeout=.")
