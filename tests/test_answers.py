@@ -1,6 +1,7 @@
 """An answer that is an error becomes the right error, in the server's own words."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hfgen.errors import (
     ResponseError,
     ServerError,
 )
+from hfgen.redaction import conceal
 
 KIND_OF_STATUS: dict[int, type[HfgenError]] = {
     400: BadRequest,
@@ -61,6 +63,27 @@ def test_every_recorded_error_has_its_class_and_the_servers_words(shared: Path) 
             assert error.request_id == headers["x-request-id"]
 
 
+@pytest.mark.shared
+def test_every_recorded_error_is_told_on_one_plain_line(shared: Path) -> None:
+    for line in (shared / "recordings" / "errors.jsonl").read_text().splitlines():
+        recorded = json.loads(line)
+        message = error_of_answer(recorded["status"], {}, recorded["body"].encode()).args[0]
+        assert len(message) < 400, message
+        assert message.isprintable(), message
+        assert '{"' not in message, message
+
+
+@pytest.mark.shared
+def test_a_recorded_loading_model_says_how_long(shared: Path) -> None:
+    lines = (shared / "recordings" / "errors.jsonl").read_text().splitlines()
+    loading = [recorded for recorded in map(json.loads, lines) if recorded["status"] == 503]
+    assert loading
+    for recorded in loading:
+        error = error_of_answer(503, {}, recorded["body"].encode())
+        assert isinstance(error, ModelLoading)
+        assert error.retry_after == json.loads(recorded["body"])["estimated_time"]
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
@@ -72,6 +95,16 @@ def test_every_recorded_error_has_its_class_and_the_servers_words(shared: Path) 
             ModelNotSupportedError,
         ),
         (400, {"error": "Model not supported by provider together"}, ModelNotSupportedError),
+        (400, {"error": "response_format is not supported by provider together"}, BadRequest),
+        (400, {"error": "The parameter top_k of model X is not supported by provider together"}, BadRequest),
+        (400, {"error": "The requested model 'X' is not supported by any provider you have"}, ModelNotSupportedError),
+        (400, {"error": "Model Qwen/Qwen2.5-72B is not supported by provider novita"}, ModelNotSupportedError),
+        (400, {"error": "Not allowed to POST v1/chat/completions for provider cohere"}, ModelNotSupportedError),
+        (400, {"error": {"message": "nope", "code": "model_not_found"}}, ModelNotSupportedError),
+        (400, {"error": "unknown parameter: paused"}, BadRequest),
+        (400, {"error": "Bad Request: Invalid state: endpoint was stopped"}, EndpointPaused),
+        (529, {"error": {"message": "Overloaded", "type": "overloaded_error"}}, RateLimited),
+        (400, {"detail": [{"loc": "body", "msg": "Field required"}, {"loc": 7, "msg": "odd"}]}, BadRequest),
         (410, {"error": "https://api-inference.huggingface.co is no longer supported."}, ModelNotSupportedError),
         (503, {"error": "Model X is currently loading", "estimated_time": 20.0}, ModelLoading),
         (503, {"error": "unhealthy", "error_type": "healthcheck"}, ServerError),
@@ -116,25 +149,139 @@ def test_the_wait_that_a_server_asks_for(headers: dict[str, str], body: bytes, s
     assert error.retry_after == seconds
 
 
+@pytest.mark.parametrize("estimate", ["Infinity", "NaN", "-3", "1e400", "true", '"soon"', "[1]"])
+def test_an_estimate_that_is_no_length_of_time_is_none(estimate: str) -> None:
+    error = error_of_answer(503, {}, b'{"error":"loading","estimated_time":%b}' % estimate.encode())
+    assert isinstance(error, ModelLoading)
+    assert error.retry_after is None
+
+
+def test_a_date_to_wait_for_is_measured_by_our_clock_where_the_server_tells_none_of_its_own() -> None:
+    error = error_of_answer(429, {"Retry-After": "Tue, 24 Nov 2099 10:00:30 GMT"}, b"")
+    assert isinstance(error, ResponseError)
+    assert (error.retry_after or 0) > 3600
+
+
 @pytest.mark.parametrize(
-    ("data", "name", "kind"),
+    ("data", "name", "kind", "words"),
     [
-        (b'{"error":{"message":"no","code":400}}', "", BadRequest),
-        (b'{"error":"Model is overloaded","error_type":"overloaded"}', "", RateLimited),
-        (b'{"error":"","error_type":"validation"}', "", BadRequest),
-        (b'{"message":"it broke"}', "error", ServerError),
-        (b'{"choices":[],"error":{"message":"it broke","code":502}}', "", ServerError),
-        (b'{"error":{"message":"x","http_status_code":422}}', "", BadRequest),
-        (b'{"object":"error","message":"no such thing"}', "", ServerError),
+        (b'{"error":{"message":"no","code":400}}', "", BadRequest, "no"),
+        (b'{"error":{"message":"slow down","code":"429"}}', "", RateLimited, "slow down"),
+        (b'{"error":{"message":"slow down","type":"x","status_code":429}}', "", RateLimited, "slow down"),
+        (b'{"error":"Model is overloaded","error_type":"overloaded"}', "", RateLimited, "Model is overloaded"),
+        (
+            b'{"error":{"message":"Model is overloaded","http_status_code":422}}',
+            "",
+            RateLimited,
+            "Model is overloaded",
+        ),
+        (b'{"error":{"message":"full","type":"overloaded"}}', "", RateLimited, "full"),
+        (b'{"error":"","error_type":"validation"}', "", BadRequest, "validation"),
+        (b'{"error":{}}', "", ServerError, "without a word"),
+        (b'{"error":{"code":503}}', "", ServerError, "without a word"),
+        (b'{"error":{"type":"server_error"}}', "", ServerError, "server_error"),
+        (b'{"message":"it broke"}', "error", ServerError, "it broke"),
+        (b"upstream died", "error", ServerError, "upstream died"),
+        (b"", "error", ServerError, "without a word"),
+        (b'{"choices":[],"error":{"message":"it broke","code":502}}', "", ServerError, "it broke"),
+        (b'{"error":{"message":"x y","http_status_code":422}}', "", BadRequest, "x y"),
+        (b'{"object":"error","message":"no such thing"}', "", ServerError, "no such thing"),
+        (b'error: {"code":400,"message":"too long","type":"invalid_request_error"}', "", BadRequest, "too long"),
+        (b'{"error":{"message":"no","type":"invalid_request_error","code":"content_filter"}}', "", BadRequest, "no"),
+        (b'{"error":{"message":"half \\ud83d"}}', "", ServerError, "half"),
     ],
 )
-def test_an_error_inside_a_success_is_one(data: bytes, name: str, kind: type[HfgenError]) -> None:
-    assert type(error_of_event(data, name=name)) is kind
+def test_an_error_inside_a_success_is_one(data: bytes, name: str, kind: type[HfgenError], words: str) -> None:
+    error = error_of_event(data, name=name)
+    assert type(error) is kind
+    assert words in str(error)
+    str(error).encode()
 
 
-def test_plain_data_is_no_error() -> None:
-    assert error_of_event(b'{"choices":[{"delta":{"content":"error"}}],"error":null}') is None
-    assert error_of_event(b"not json") is None
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"choices":[{"delta":{"content":"error"}}],"error":null}',
+        b'{"choices":[{"delta":{"content":"{\\"error\\":{\\"message\\":\\"x\\"}}"}}]}',
+        b'{"token":{"text":"event: error"},"error":""}',
+        b"not json",
+        b'"error"',
+        b'["error"]',
+    ],
+)
+def test_plain_data_is_no_error_whatever_words_are_in_it(data: bytes) -> None:
+    assert error_of_event(data) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<title>" * 9362,
+        b"<" * 65536,
+        b"<h1" * 20000,
+        b"<a" * 32768 + b"</",
+        b"[" * 65536,
+        b'{"error":' * 7000,
+        b'{"detail":[' + b'{"msg":[],"loc":[]},' * 3000 + b"0]}",
+        b'{"error":[' + b'"x",' * 16000 + b'"x"]}',
+        b"bearer " * 9000,
+        b"://" * 20000 + b"a:b",
+        b"cookie:" * 9000,
+    ],
+    ids=lambda body: body[:12].decode(),
+)
+def test_a_hostile_body_takes_no_longer_than_its_size(body: bytes) -> None:
+    start = time.process_time()
+    assert isinstance(error_of_answer(500, {}, body), ServerError)
+    error_of_event(body, name="error")
+    assert time.process_time() - start < 0.5
+
+
+def test_a_redirect_to_what_is_no_address_is_told_as_one() -> None:
+    assert "nowhere" in str(error_of_answer(302, {"Location": "http://[::1"}, b"", url="http://[bad"))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<html><head><title>Blocked</title></head></html>", "Blocked"),
+        (b"<html><body><h1>Not <b>here</b></h1></body></html>", "Not here"),
+        (b"<html><script>alert(1)</script></html>", "a web page without a title"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "AccessDenied"),
+        (b'{"error":"<html><title>Bad gateway</title><p>x</p></html>"}', "Bad gateway"),
+        (b'{"error":"expected <eos> before 3 < 4"}', "expected <eos> before 3 < 4"),
+        (b'{"message":["width must be a number","height too"],"error":"Bad Request"}', "width must be a number"),
+        (b'{"error":"a\\u001b]0;owned\\u0007b\\u202ec"}', "a]0;ownedbc"),
+    ],
+)
+def test_what_a_server_says_is_told_without_markup_and_control_characters(body: bytes, said: str) -> None:
+    message = error_of_answer(500, {}, body).message
+    assert said in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (401, "{}", "settings/tokens"),
+        (402, "{}", "settings/billing"),
+        (404, "{}", "models show"),
+        (410, "{}", "router.huggingface.co"),
+        (429, "{}", "another provider"),
+        (503, "{}", "another server"),
+        (503, '{"error":"loading","estimated_time":3}', "total_timeout"),
+        (400, '{"error":"The endpoint is paused, ask a maintainer to restart it"}', "endpoints.huggingface.co"),
+        (400, '{"error":{"message":"no","code":"model_not_supported"}}', "settings/inference-providers"),
+    ],
+)
+def test_each_error_that_a_person_can_do_something_about_says_what(status: int, body: str, advice: str) -> None:
+    assert advice in error_of_answer(status, {}, body.encode()).hint
+
+
+def test_the_servers_own_id_of_the_request_is_told_and_bounded() -> None:
+    assert error_of_answer(500, {"X-Request-Id": "r-1"}, b"").request_id == "r-1"
+    assert error_of_answer(500, {}, b'{"message":"x","request_id":"r-2"}').request_id == "r-2"
+    assert len(error_of_answer(500, {"CF-Ray": "r" * 5000}, b"").request_id) == 128
 
 
 def test_a_redirect_names_where_it_leads_and_nothing_else_of_it() -> None:
@@ -147,3 +294,11 @@ def test_a_token_that_the_server_echoes_is_never_shown() -> None:
     body = b'{"error":{"message":"bad key: Bearer hf_abcdefghijklmnopqrstuvwx"}}'
     error = error_of_answer(401, {}, body)
     assert "abcdefgh" not in f"{error} {error!r} {error.args}"
+
+
+def test_a_token_on_the_edge_of_what_is_shown_is_not_shown_in_part() -> None:
+    token = "s3cr3t-" + "abcdefgh" * 4
+    conceal(token)
+    for lead in range(250, 300):
+        error = error_of_answer(401, {}, json.dumps({"error": "x" * lead + " " + token}).encode())
+        assert "s3cr3t" not in str(error)

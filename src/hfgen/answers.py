@@ -5,8 +5,7 @@ Every server has its own form (PROTOCOL of each is named where it matters); what
 
 import re
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,15 +22,28 @@ from hfgen.errors import (
     ResponseError,
     ServerError,
 )
+from hfgen.server_words import is_page, said_in, snippet, words_of
+from hfgen.waits import asked_wait
+from hfgen.wire_json import MALFORMED, patient
 
-_LONGEST: Final = 300
+T = TypeVar("T")
+
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid", "cf-ray")
-_RETRYABLE: Final = frozenset({408, 409, 425, 429})
-_TITLE: Final = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_TAGS: Final = re.compile(r"<[^>]*>")
-_RATELIMIT_T: Final = re.compile(r";\s*t=(\d+)")
+_LONGEST_ID: Final = 128
+_RETRYABLE: Final = frozenset({408, 409, 425})
+_UNKNOWN_MODEL: Final = frozenset({"model_not_supported", "model_not_found"})
 
-# TGI's `error_type` (router/src/infer/mod.rs) and OpenAI's `type`/`code`, where a 200 carries an error.
+# Said of the model or of its route; what is said of a parameter ("response_format is not supported by …") is not.
+_NO_ROUTE: Final = re.compile(
+    r"(?:^|[.:;] )(?:the )?(?:requested )?model(?: \S{1,200})? (?:is )?not supported by (?:\w{1,9} )?provider"
+    r"|not allowed to post \S{1,200} for provider"
+)
+_PAUSED: Final = re.compile(r"\b(?:is|was|been|currently) paused\b|\bendpoint paused\b|\binvalid state\b")
+_LOADING: Final = re.compile(r"\bloading\b|scaled to zero|initializing")
+_FULL: Final = re.compile(r"\boverloaded\b")
+
+# TGI's `error_type` (router/src/infer/mod.rs), OpenAI's `code` and `type`, vLLM's class names, llama.cpp's types:
+# the status that each stands for where a 200 carries the error.
 _STATUS_OF_TYPE: Final[Mapping[str, int]] = {
     "validation": 422,
     "generation": 424,
@@ -39,26 +51,50 @@ _STATUS_OF_TYPE: Final[Mapping[str, int]] = {
     "healthcheck": 503,
     "incomplete_generation": 500,
     "incomplete_generation_stream": 500,
+    "stream_serialization_error": 500,
     "template_error": 422,
     "missing_template_variable": 422,
     "tool_error": 422,
     "tool_use_failed": 400,
     "invalid_request_error": 400,
     "BadRequestError": 400,
+    "Bad Request": 400,
     "exceed_context_size_error": 400,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
     "authentication_error": 401,
+    "invalid_api_key": 401,
     "permission_error": 403,
     "not_found_error": 404,
+    "NotFoundError": 404,
     "model_not_found": 404,
     "model_not_supported": 404,
     "insufficient_quota": 402,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "overloaded_error": 529,
+    "not_supported_error": 501,
     "unavailable_error": 503,
     "server_error": 500,
+    "InternalServerError": 500,
 }
 
+_LEADS: Final[Mapping[type[HfgenError], str]] = {
+    BadRequest: "the server refused the request",
+    MissingAuth: "the server does not accept the token",
+    PaymentRequired: "the account has no credit left",
+    ModelNotSupportedError: "the server does not have this model or route",
+    RateLimited: "too many requests",
+    ModelLoading: "the model is not ready yet",
+    EndpointPaused: "the endpoint is paused",
+    ServerError: "the server failed",
+}
+
+_HINT_GONE: Final = (
+    "This address has been retired: give the server's present one as api_base, or leave api_base out "
+    "for https://router.huggingface.co."
+)
+_HINT_UNAVAILABLE: Final = "Try again in a while, or ask another server or provider."
 _HINTS: Final[Mapping[type[HfgenError], str]] = {
     MissingAuth: "Check the token (HF_TOKEN, `hf auth login`, api_key=) and its rights: "
     "https://huggingface.co/settings/tokens",
@@ -82,18 +118,20 @@ def error_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, url
         url: The address that was asked, for the message of a redirect.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
-    said = _said(body)
+    said = said_in(body)
     if 300 <= status < 400:  # noqa: PLR2004
-        where = urlsplit(lowered.get("location", "")).hostname or "nowhere"
-        asked = urlsplit(url).hostname or "the server"
+        where = _host(lowered.get("location", "")) or "nowhere"
         return ServerError(
-            f"{asked} redirects to {where}, and a request with a token or a prompt does not follow it there",
+            f"{_host(url) or 'the server'} redirects to {where}, and a request with a token or a prompt does not "
+            "follow it there",
             hint="Give the final address as api_base.",
             status=status,
         )
-    error = _classified(status, said, _wait(lowered, said))
+    error = _classified(
+        status, said, asked_wait(lowered, said.get("estimated_time")), f"status {status} without a word"
+    )
     request_id = next((lowered[name] for name in _ID_HEADERS if lowered.get(name)), "") or _text(said.get("request_id"))
-    return error.at(request_id=request_id)
+    return error.at(request_id=request_id[:_LONGEST_ID])
 
 
 def error_of_event(data: bytes, *, name: str = "") -> HfgenError | None:
@@ -103,135 +141,98 @@ def error_of_event(data: bytes, *, name: str = "") -> HfgenError | None:
         data: The event's data, or the body.
         name: The event's own name: what is called `error` is one whatever it holds.
     """
-    said = _said(data)
+    said = said_in(data)
     error: object = said.get("error")
-    if not error and not said.get("error_type") and name != "error" and said.get("object") != "error":
+    told = bool(error) or error == {} or bool(said.get("error_type")) or said.get("object") == "error"
+    if not told and name != "error":
         return None
     inner = _dict(error)
-    kinds = (said.get("error_type"), inner.get("type"), inner.get("code"), said.get("type"), said.get("code"))
-    number = next((kind for kind in (inner.get("http_status_code"), *kinds) if isinstance(kind, int)), 0)
+    kinds = (said.get("error_type"), inner.get("code"), inner.get("type"), said.get("code"), said.get("type"))
     named = next((_STATUS_OF_TYPE[kind] for kind in kinds if isinstance(kind, str) and kind in _STATUS_OF_TYPE), 0)
-    status = named or (number if 400 <= number < 600 else 500)  # noqa: PLR2004
-    return _classified(status, said, _wait({}, said))
+    told_as_number = (inner.get("http_status_code"), inner.get("status_code"), *kinds, said.get("status"))
+    status = named or next(_statuses(told_as_number), 500)
+    if status == 422 and _FULL.search(words_of(said).lower()):  # noqa: PLR2004
+        status = 429  # TGI's chat stream numbers every late error 422, a full queue too (infer/mod.rs)
+    return _classified(status, said, asked_wait({}, said.get("estimated_time")), "it reports an error without a word")
 
 
-def _classified(status: int, said: Mapping[str, Any], wait: float | None) -> HfgenError:
-    words = _words(said) or f"status {status} with no explanation"
+def second_reading(data: bytes, decoder: msgspec.json.Decoder[T], what: str) -> T:
+    """What msgspec refused, read the patient way; the fast way stays fast.
+
+    Args:
+        data: The event's data, or the body.
+        decoder: The one that refused it.
+        what: What it should have been, for the error.
+
+    Raises:
+        HfgenError: The error that it holds, or that it is no such thing.
+    """
+    try:
+        return msgspec.convert(patient(data), decoder.type, strict=False)
+    except MALFORMED:
+        raise error_of_event(data) or unreadable(data, what) from None
+
+
+def unreadable(data: bytes, what: str) -> ServerError:
+    """The error for an answer that is not what it should be.
+
+    Args:
+        data: The answer.
+        what: What it should have been, as in "a chat chunk".
+    """
+    if not data.strip():
+        return ServerError(f"the server answered with an empty body in place of {what}")
+    if is_page(data):
+        return ServerError(
+            f"the server answered with a web page in place of {what}: {snippet(data)}",
+            hint="Is api_base the address of the API?",
+        )
+    return ServerError(f"the server's answer is not {what}: {snippet(data)}")
+
+
+def _classified(status: int, said: Mapping[str, Any], wait: float | None, wordless: str) -> HfgenError:
+    words = words_of(said)
     kind = _kind(status, said, words.lower())
-    message = f"{_LEADS.get(kind, 'the server refused')}: {words}" if status else words
-    hint = _HINTS.get(kind, "")
-    if kind is ModelNotSupportedError:
-        return ModelNotSupportedError(message, hint=hint)
-    return kind(message, hint=hint, status=status, retry_after=wait)  # type: ignore[call-arg]
-
-
-_LEADS: Final[Mapping[type[HfgenError], str]] = {
-    BadRequest: "the server refused the request",
-    MissingAuth: "the server does not accept the token",
-    PaymentRequired: "the account has no credit left",
-    ModelNotSupportedError: "the server does not have this model or route",
-    RateLimited: "too many requests",
-    ModelLoading: "the model is not ready yet",
-    EndpointPaused: "the endpoint is paused",
-    ServerError: "the server failed",
-}
+    message = f"{_LEADS.get(kind, 'the server refused')}: {words or wordless}"
+    hint = _HINT_GONE if status == 410 else _HINTS.get(kind, _HINT_UNAVAILABLE if status == 503 else "")  # noqa: PLR2004
+    if issubclass(kind, ResponseError):
+        return kind(message, hint=hint, status=status, retry_after=wait)
+    return kind(message, hint=hint)
 
 
 def _kind(status: int, said: Mapping[str, Any], words: str) -> type[HfgenError]:
-    code = _dict(said.get("error")).get("code")
-    unsupported = code == "model_not_supported" or re.search(r"not supported by (any )?provider", words)
-    if unsupported or status in (404, 410):
+    code = _dict(said.get("error")).get("code") or said.get("code")
+    unknown = isinstance(code, str) and code in _UNKNOWN_MODEL
+    if unknown or status in (404, 410) or _NO_ROUTE.search(words):
         return ModelNotSupportedError
-    if status in (400, 503) and re.search(r"\bpaused\b|invalid state", words):
+    if status in (400, 503) and _PAUSED.search(words):
         return EndpointPaused
     if status in (401, 403):
         return MissingAuth
     if status == 402:  # noqa: PLR2004
         return PaymentRequired
-    if status == 429 or said.get("error_type") == "overloaded":  # noqa: PLR2004
+    if status in (429, 529) or said.get("error_type") == "overloaded":
         return RateLimited
-    loads = said.get("estimated_time") is not None or re.search(r"\bloading\b|scaled to zero|initializing", words)
-    if status == 503 and loads:  # noqa: PLR2004
+    if status == 503 and (said.get("estimated_time") is not None or _LOADING.search(words)):  # noqa: PLR2004
         return ModelLoading
     if status in _RETRYABLE:
         return ResponseError
     return ServerError if status >= 500 or status == 424 else BadRequest  # noqa: PLR2004
 
 
-def _said(body: bytes) -> dict[str, Any]:
-    """The body as a dict: its JSON, or what a person would read of it under "message"."""
+def _statuses(values: tuple[object, ...]) -> Iterator[int]:
+    """Those of the values that are an error's status, as a number or in digits."""
+    for value in values:
+        text = str(value) if isinstance(value, (int, str)) else ""
+        if len(text) == 3 and text[0] in "45" and text.isascii() and text.isdigit():  # noqa: PLR2004
+            yield int(text)
+
+
+def _host(url: str) -> str:
     try:
-        value: object = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        value = None
-    if isinstance(value, dict):
-        return cast("dict[str, Any]", value)
-    if isinstance(value, (list, str)):
-        return {"message": value}
-    title = _TITLE.search(body[:65536])
-    text = (title[1] if title else body[:4096]).decode("utf-8", "replace")
-    return {"message": _TAGS.sub(" ", text)}
-
-
-def _words(said: Mapping[str, Any]) -> str:
-    """The server's own words, on one line, trimmed."""
-    found: list[str] = []
-    for key in ("error", "message", "detail", "title"):
-        for text in _texts(said.get(key)):
-            if text not in found:
-                found.append(text)
-        if found:
-            break
-    if not found and isinstance(said.get("error_type"), str):
-        found = [said["error_type"]]
-    line = " ".join("; ".join(found).split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every sentence in a value: a string, a list of them, FastAPI's `{loc, msg}`, OpenAI's `{message}`."""
-    if isinstance(value, str) and value.strip():
-        yield value.strip()
-    elif isinstance(value, list):
-        for item in cast("list[object]", value):
-            yield from _texts(item)
-    elif isinstance(value, dict):
-        item = cast("dict[str, Any]", value)
-        place = ".".join(str(part) for part in item.get("loc") or ())
-        for text in _texts(item.get("message") or item.get("msg") or item.get("detail") or item.get("error")):
-            yield f"{place}: {text}" if place else text
-
-
-def _wait(headers: Mapping[str, str], said: Mapping[str, Any]) -> float | None:
-    """Seconds that the server asks to wait: Retry-After in its three forms, `ratelimit`, `estimated_time`."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
-    after = headers.get("retry-after", "")
-    if after:
-        seconds = _number(after)
-        return max(0.0, seconds) if seconds is not None else _until(after, headers.get("date", ""))
-    limit = _RATELIMIT_T.search(headers.get("ratelimit", ""))
-    if limit and re.search(r"\br=0\b", headers.get("ratelimit", "")):
-        return float(limit[1])
-    estimate = said.get("estimated_time")
-    return float(estimate) if isinstance(estimate, (int, float)) else None
-
-
-def _until(date: str, now: str) -> float | None:
-    """From the server's own Date to the date it names: its clock may differ from ours."""
-    try:
-        return max(0.0, (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
+        return urlsplit(url).hostname or ""
     except ValueError:
-        return None
-    return value if value == value and abs(value) < 1e9 else None  # noqa: PLR0124, PLR2004 - NaN is no number
+        return ""
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -29,7 +29,7 @@ Each class carries `exit_code` (the command line's) and `http_status` (the gatew
 
 from typing import ClassVar, Self
 
-from hfgen.redaction import redact
+from hfgen.redaction import presentable
 
 
 class HfgenError(Exception):
@@ -49,9 +49,9 @@ class HfgenError(Exception):
     http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = redact(message)
+        self.message = presentable(message)
         super().__init__(self.message)
-        self.hint = redact(hint)
+        self.hint = presentable(hint)
         self.server = ""
         self.model = ""
         self.request_id = ""
@@ -60,9 +60,9 @@ class HfgenError(Exception):
 
     def at(self, *, server: str = "", model: str = "", request_id: str = "", attempts: int = 0) -> Self:
         """Say where it happened; what is known already is kept."""
-        self.server = self.server or redact(server)
-        self.model = self.model or redact(model)
-        self.request_id = self.request_id or redact(request_id)
+        self.server = self.server or presentable(server)
+        self.model = self.model or presentable(model)
+        self.request_id = self.request_id or presentable(request_id)
         self.attempts = max(self.attempts, attempts)
         return self
 

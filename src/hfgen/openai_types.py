@@ -5,10 +5,11 @@ content that is a list) is typed as all that was recorded.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
+from hfgen.errors import ServerError
 from hfgen.events import Event, Finish, FinishReason, Logprobs, Reasoning, TokenLogprob, ToolCallDelta, Usage
 
 # OpenAI's own reasons, and what TGI, together and old servers say for them.
@@ -25,6 +26,9 @@ FINISH: Final[Mapping[str, Finish]] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
+_UNSAID: Final = -9999.0  # OpenAI's own word for "too unlikely to say"
+# What is no end but a failure: OpenRouter and vLLM, SGLang, DeepSeek.
+_GAVE_UP: Final = frozenset({"error", "abort", "aborted", "insufficient_system_resource"})
 
 
 class Function(msgspec.Struct, gc=False):
@@ -76,9 +80,12 @@ class TokenInfo(msgspec.Struct, gc=False):
 
 
 class ChatLogprobs(msgspec.Struct, gc=False):
-    """Log probabilities of a chunk; the old completions form has other keys, which are skipped."""
+    """Log probabilities of a chunk: `content` on the chat route, three lists on /v1/completions (OpenAI's old form)."""
 
     content: list[TokenInfo] | None = None
+    tokens: Any = None
+    token_logprobs: Any = None
+    top_logprobs: Any = None
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -117,25 +124,31 @@ class Chunk(msgspec.Struct, gc=False):
     error_type: str | None = None
 
 
-def events_of(chunk: Chunk) -> Iterator[Event]:
-    """Everything that a chunk says, its end last."""
+def events_of(chunk: Chunk) -> list[Event]:
+    """Everything that a chunk says, its end last.
+
+    Raises:
+        ServerError: The server gives as its reason to end that it failed.
+    """
+    events: list[Event] = []
     finish: Finish | None = None
     for choice in chunk.choices or ():
         if choice.index:
             continue  # one answer is asked for; a server that sends more is not mixed into it
         delta = choice.delta or choice.message
         if delta is not None:
-            yield from _delta(delta)
+            _delta(delta, events)
         elif choice.text:  # together says the same text in both
-            yield choice.text
-        if choice.logprobs is not None and choice.logprobs.content:
-            yield Logprobs(tuple(map(_token, choice.logprobs.content)))
+            events.append(choice.text)
+        if choice.logprobs is not None and (tokens := tuple(_tokens(choice.logprobs))):
+            events.append(Logprobs(tokens))
         if choice.finish_reason:
-            finish = FINISH.get(choice.finish_reason, "stop")
+            finish = _finish(choice.finish_reason)
     if chunk.usage is not None:
-        yield usage_of(chunk.usage)
+        events.append(usage_of(chunk.usage))
     if finish is not None:
-        yield FinishReason(finish)
+        events.append(FinishReason(finish))
+    return events
 
 
 def usage_of(info: UsageInfo) -> Usage:
@@ -149,21 +162,27 @@ def usage_of(info: UsageInfo) -> Usage:
     )
 
 
-def _delta(delta: Delta) -> Iterator[Event]:
+def _finish(reason: str) -> Finish:
+    if reason in _GAVE_UP:
+        raise ServerError(f"the server gave up: its reason to end is {reason!r}", status=500)
+    return FINISH.get(reason, "stop")
+
+
+def _delta(delta: Delta, events: list[Event]) -> None:
     thought = delta.reasoning_content or delta.reasoning
     if thought:
-        yield Reasoning(thought)
+        events.append(Reasoning(thought))
     if isinstance(delta.content, str):
         if delta.content:
-            yield delta.content
-    else:
-        for part in delta.content or ():
-            yield from _part(part)
+            events.append(delta.content)
+    elif delta.content:
+        for part in delta.content:
+            events.extend(_part(part))
     if delta.refusal:
-        yield delta.refusal
-    calls = delta.tool_calls
-    for place, call in enumerate([calls] if isinstance(calls, Call) else calls or ()):
-        yield _call(place, call)
+        events.append(delta.refusal)
+    if delta.tool_calls:
+        calls = [delta.tool_calls] if isinstance(delta.tool_calls, Call) else delta.tool_calls
+        events.extend(_call(place, call) for place, call in enumerate(calls))
 
 
 def _part(part: Thought) -> Iterator[Event]:
@@ -190,10 +209,28 @@ def _json(arguments: dict[str, Any] | None) -> str:
     return "" if arguments is None else msgspec.json.encode(arguments).decode()
 
 
+def _tokens(logprobs: ChatLogprobs) -> Iterator[TokenLogprob]:
+    if logprobs.content:
+        yield from map(_token, logprobs.content)
+        return
+    tops = _list(logprobs.top_logprobs)
+    for place, (token, value) in enumerate(zip(_list(logprobs.tokens), _list(logprobs.token_logprobs), strict=False)):
+        found: object = tops[place] if place < len(tops) else None
+        alternatives = cast("dict[str, object]", found).items() if isinstance(found, dict) else ()
+        yield TokenLogprob(
+            str(token), _logprob(value), tuple(TokenLogprob(name, _logprob(likely)) for name, likely in alternatives)
+        )
+
+
 def _token(info: TokenInfo) -> TokenLogprob:
     tops = tuple(TokenLogprob(top.token, _logprob(top.logprob)) for top in info.top_logprobs or ())
     return TokenLogprob(info.token, _logprob(info.logprob), tops)
 
 
-def _logprob(value: float | None) -> float:
-    return -9999.0 if value is None else value  # OpenAI's own word for "too unlikely to say"
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _logprob(value: object) -> float:
+    """A log probability; None is OpenAI's word for the first token, and what is no number says nothing either."""
+    return float(value) if isinstance(value, (int, float)) and _UNSAID < value <= 0 else _UNSAID

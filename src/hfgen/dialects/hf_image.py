@@ -11,16 +11,20 @@ from typing import Any, Final
 
 import msgspec
 
-from hfgen.answers import error_of_event
-from hfgen.errors import ServerError, UsageError
+from hfgen.answers import error_of_event, unreadable
+from hfgen.asked import left_out
 from hfgen.events import Event, FinishReason, ImageResponse
 from hfgen.generation import Generation
 from hfgen.media import Media, sniff
-from hfgen.wire import END, Body, Frame, Marker, Target, WireRequest
+from hfgen.wire import END, Frame, Marker, Named, Target, WireRequest
+from hfgen.wire_json import MALFORMED, task_body
 
 PATH: Final = ""
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "image/png"}
+_TAKES: Final = frozenset(
+    {"width", "height", "seed", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler"}
+)
 
 
 class _Item(msgspec.Struct):
@@ -36,7 +40,11 @@ _decoder: Final = msgspec.json.Decoder(str | _Json)
 
 
 def encode(generation: Generation, target: Target) -> WireRequest:
-    """The request for a picture of `generation.prompt`."""
+    """The request for a picture of `generation.prompt`.
+
+    Raises:
+        UsageError: `extra_data` names a key that an argument of its own sets, or a value is no JSON.
+    """
     asked = generation.picture
     parameters: dict[str, Any] = {
         "width": asked.size.width if asked.size else None,
@@ -47,15 +55,8 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "guidance_scale": asked.guidance_scale,
         "scheduler": asked.scheduler,
     }
-    known = {name: value for name, value in parameters.items() if value is not None}
-    extra = dict(generation.extra)
-    further: Any = extra.pop("parameters", {})
-    clash = (known.keys() & further) | (extra.keys() & {"inputs"})
-    if clash:
-        raise UsageError(f"extra_data may not set {', '.join(sorted(clash))}: an argument of the call does")
-    body = msgspec.json.encode({"inputs": generation.text, "parameters": {**known, **further}, **extra})
-    dropped = ("n",) if asked.n > 1 else ()
-    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=dropped)
+    body = task_body(generation.text, parameters, generation.extra)
+    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
@@ -64,25 +65,24 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
     Raises:
         HfgenError: An error in place of a picture, or what is no picture at all.
     """
-    data = frame.data if isinstance(frame, Body) else bytes(frame[-1] if isinstance(frame, tuple) else frame)
-    if not data:
-        raise ServerError("the server answered with an empty body in place of a picture")
+    name, data = (frame.name, frame.data) if isinstance(frame, Named) else ("", frame)
+    data = data if isinstance(data, bytes) else data.data
     if not sniff(data):
-        error = error_of_event(data)
+        error = error_of_event(data, name=name)
         if error is not None:
             raise error
-        data = _unpacked(data)
-    media_type = sniff(data)
+    picture = data if sniff(data) else _unpacked(data)
+    media_type = sniff(picture)
     if not media_type:
-        raise ServerError(f"the server's answer is no picture: {data[:60]!r}")
-    return [ImageResponse(Media(data, media_type)), FinishReason("stop"), END]
+        raise unreadable(data, "a picture")
+    return [ImageResponse(Media(picture, media_type)), FinishReason("stop"), END]
 
 
 def _unpacked(data: bytes) -> bytes:
     """The base64 inside a JSON answer: a bare string (the toolkit), `data[0].b64_json`, or `output[0]`."""
     try:
         found = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return data
     if isinstance(found, str):
         packed = found

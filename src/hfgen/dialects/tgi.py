@@ -8,22 +8,32 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from hfgen.answers import error_of_event
-from hfgen.errors import ServerError, UsageError
-from hfgen.events import Event, Finish, FinishReason, Usage
+from hfgen.answers import error_of_event, second_reading, unreadable
+from hfgen.asked import left_out, rendered
+from hfgen.errors import ServerError
+from hfgen.events import Event, Finish, FinishReason, Logprobs, TokenLogprob, Usage
 from hfgen.generation import Generation
 from hfgen.wire import END, Body, Frame, Marker, Named, Target, WireRequest
+from hfgen.wire_json import MALFORMED, task_body
 
 PATH: Final = "/generate_stream"
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
 _MOST_STOPS: Final = 4  # launcher's default for --max-stop-sequences; the rest is matched by the client
 _FINISH: Final[Mapping[str, Finish]] = {"eos_token": "stop", "stop_sequence": "stop", "length": "length"}
+_TAKES: Final = frozenset(
+    {"temperature", "top_p", "top_k", "seed", "stop", "repetition_penalty", "frequency_penalty", "logprobs"}
+)
 
 
 class _Token(msgspec.Struct, gc=False):
     text: str = ""
     special: bool = False
+
+
+class _Scored(msgspec.Struct, gc=False):
+    text: str = ""
+    logprob: float | None = None
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -36,11 +46,17 @@ class _Piece(msgspec.Struct, gc=False):
     token: _Token | None = None
     generated_text: str | None = None
     details: _Details | None = None
+    top_tokens: list[_Scored] | None = None
     error: Any = None
     error_type: str | None = None
 
 
+class _Alone(msgspec.Struct, gc=False):
+    token: _Scored
+
+
 _decoder: Final = msgspec.json.Decoder(_Piece)
+_scores: Final = msgspec.json.Decoder(_Alone)
 _whole_decoder: Final[msgspec.json.Decoder[list[_Piece] | _Piece]] = msgspec.json.Decoder(list[_Piece] | _Piece)
 
 
@@ -48,36 +64,33 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     """The request for `generation.prompt`.
 
     Raises:
-        UsageError: `extra_data` names a key that an argument of its own sets.
+        UsageError: `extra_data` names a key that an argument of its own sets, or a value is no JSON.
     """
     asked = generation.sampling
-    greedy = asked.temperature == 0
+    greedy = asked.temperature == 0 or asked.top_p == 0  # it refuses both; one token to choose from is greedy too
     parameters: dict[str, Any] = {
         "do_sample": not greedy,  # absent means greedy once there are parameters, and then a seed counts for nothing
         "details": True,
         "return_full_text": False,
         "max_new_tokens": asked.max_tokens,
-        "temperature": asked.temperature or None,  # 0 is refused
-        "top_p": asked.top_p if asked.top_p is not None and 0 < asked.top_p < 1 else None,  # 0 and 1 are refused
+        "temperature": asked.temperature or None,
+        "top_p": asked.top_p if asked.top_p is not None and 0 < asked.top_p < 1 else None,  # 1 is what it does anyway
         "top_k": asked.top_k or None,
         "seed": asked.seed,
         "stop": list(asked.stop[:_MOST_STOPS]) or None,
         "repetition_penalty": asked.repetition_penalty or None,
         "frequency_penalty": asked.frequency_penalty,
+        # Only with this do the alternatives come, and `decode` knows by them that log probabilities were asked for.
+        "top_n_tokens": None if asked.logprobs is None else max(1, asked.logprobs),
         "grammar": _grammar(generation.response_format),
     }
-    known = {name: value for name, value in parameters.items() if value is not None}
-    extra = dict(generation.extra)
-    more: object = extra.pop("parameters", {})
-    further = dict(cast("Mapping[str, Any]", more)) if isinstance(more, Mapping) else {}
-    clash = (known.keys() & further.keys()) | (extra.keys() & {"inputs", "stream"})
-    if clash:
-        raise UsageError(f"extra_data may not set {', '.join(sorted(clash))}: an argument of the call does")
-    body = {"inputs": generation.text, "parameters": known | further, "stream": True, **extra}
-    absent = {"min_p": asked.min_p, "presence_penalty": asked.presence_penalty}
-    tools = generation.tools and not generation.messages
-    dropped = tuple(name for name, value in absent.items() if value is not None) + (("tools",) if tools else ())
-    return WireRequest(target.url(PATH), msgspec.json.encode(body), headers=_HEADERS, dropped=dropped)
+    body = task_body(generation.text, parameters, generation.extra, stream=True)
+    takes = _TAKES | rendered(generation)
+    if parameters["grammar"] is not None or (generation.response_format or {}).get("type") == "text":
+        takes |= {"response_format"}
+    if asked.repetition_penalty == 0:
+        takes -= {"repetition_penalty"}  # refused: it divides by it
+    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes))
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
@@ -89,33 +102,54 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
     Raises:
         HfgenError: The error that the server put into it; TGI answers 200 even for a refused request.
     """
+    if isinstance(frame, bytes):
+        return _event(frame)
     match frame:
+        case Named("error", data):
+            raise error_of_event(data, name="error") or ServerError("the server reports an error without a word")
+        case Named(_, data):
+            return _event(data)
         case Body(_, data):
             return _whole(data)
-        case Named(_, data):
-            return _piece(data)
-        case _:
-            return _piece(frame)
 
 
-def _piece(data: bytes) -> Sequence[Event | Marker]:
-    if data.startswith(b"[DONE]"):
-        return (END,)
-    if not data.strip():
-        return ()
+def _event(data: bytes) -> Sequence[Event | Marker]:
     try:
         piece = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ServerError(f"the server sent what is no token: {data[:120]!r} ({error})") from error
+    except MALFORMED:
+        if data.startswith(b"[DONE]"):
+            return (END,)
+        if not data.strip():
+            return ()
+        piece = second_reading(data, _decoder, "a token")
     token = piece.token
-    if token is not None and piece.generated_text is None and piece.error is None:
-        return () if token.special or not token.text else (token.text,)
-    if piece.error is not None or piece.error_type:
-        raise error_of_event(data) or ServerError(f"the server reports an error: {data[:120]!r}")
-    if token is None and piece.generated_text is None and piece.details is None:
-        raise ServerError(f"the server sent what is no token: {data[:120]!r}")
-    text: list[Event] = [token.text] if token is not None and token.text and not token.special else []
-    return [*text, *_end(piece)]
+    if token is None or piece.error is not None or piece.error_type is not None:
+        error = error_of_event(data)
+        if error is not None:
+            raise error
+        if token is None and piece.generated_text is None and piece.details is None:
+            raise unreadable(data, "a token")
+    text = token.text if token is not None and not token.special else ""
+    events: list[Event | Marker] = [text] if text else []
+    if piece.top_tokens is not None and text:
+        events.append(_logprobs(data, piece.top_tokens))
+    if piece.generated_text is not None or piece.details is not None:
+        events += _end(piece)
+    return events
+
+
+def _logprobs(data: bytes, alternatives: list[_Scored]) -> Logprobs:
+    """The token's own log probability is read only here: it comes with every token, whether asked for or not."""
+    try:
+        token = _scores.decode(data).token
+    except MALFORMED:
+        token = second_reading(data, _scores, "a token").token
+    tops = tuple(TokenLogprob(top.text, _likely(top)) for top in alternatives)
+    return Logprobs((TokenLogprob(token.text, _likely(token), tops),))
+
+
+def _likely(scored: _Scored) -> float:
+    return -9999.0 if scored.logprob is None else scored.logprob  # OpenAI's own word for "too unlikely to say"
 
 
 def _end(piece: _Piece) -> list[Event | Marker]:
@@ -132,17 +166,19 @@ def _whole(data: bytes) -> Sequence[Event | Marker]:
         raise error
     try:
         found = _whole_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise ServerError(f"the server's answer is no generated text: {data[:120]!r}") from broken
+    except MALFORMED:
+        found = second_reading(data, _whole_decoder, "generated text")
     piece: _Piece = next(iter(found), _Piece()) if isinstance(found, list) else found
     if piece.generated_text is None:
-        raise ServerError(f"the server's answer is no generated text: {data[:120]!r}")
+        raise unreadable(data, "generated text")
     return [piece.generated_text, *_end(piece)]
 
 
-def _grammar(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """OpenAI's `response_format` as TGI's grammar."""
-    schema: object = (asked or {}).get("json_schema")
+def _grammar(asked: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """OpenAI's `response_format` as TGI's grammar; None for `json_object` alone, since a grammar needs a schema."""
+    if asked is None or ("value" in asked and "type" in asked):
+        return asked
+    schema: object = asked.get("json_schema")
     if not isinstance(schema, Mapping):
         return None
     known = cast("Mapping[str, Any]", schema)

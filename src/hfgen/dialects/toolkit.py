@@ -9,16 +9,20 @@ from typing import Any, Final
 
 import msgspec
 
-from hfgen.answers import error_of_event
-from hfgen.errors import ServerError, UsageError
+from hfgen.answers import error_of_event, second_reading, unreadable
+from hfgen.asked import left_out, rendered
 from hfgen.events import Event, FinishReason
 from hfgen.generation import Generation
-from hfgen.wire import END, Body, Frame, Marker, Target, WireRequest
+from hfgen.wire import END, Frame, Marker, Named, Target, WireRequest
+from hfgen.wire_json import MALFORMED, task_body
 
 PATH: Final = "/"
 
 # The content type must match to the letter: "; charset=utf-8" is refused.
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+# `stop` is refused, and matched by hfgen.
+_TAKES: Final = frozenset({"temperature", "top_p", "top_k", "repetition_penalty", "stop"})
+_WHAT: Final = "generated text"
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -29,32 +33,27 @@ _decoder: Final[msgspec.json.Decoder[list[_Answer] | _Answer]] = msgspec.json.De
 
 
 def encode(generation: Generation, target: Target) -> WireRequest:
-    """The request for `generation.prompt`."""
+    """The request for `generation.prompt`.
+
+    Raises:
+        UsageError: `extra_data` names a key that an argument of its own sets, or a value is no JSON.
+    """
     asked = generation.sampling
+    greedy = asked.temperature == 0 or asked.top_p == 0
+    shaped = any(value is not None for value in (asked.temperature, asked.top_p, asked.top_k))
     parameters: dict[str, Any] = {
         "max_new_tokens": asked.max_tokens,
         "return_full_text": False,
-        "do_sample": asked.temperature != 0 if asked.temperature is not None else None,
-        "temperature": asked.temperature or None,
-        "top_p": asked.top_p,
-        "top_k": asked.top_k,
+        "do_sample": not greedy if shaped else None,  # without it transformers ignores the three below
+        "temperature": asked.temperature if not greedy else None,
+        "top_p": asked.top_p if not greedy else None,
+        "top_k": asked.top_k if not greedy else None,
         "repetition_penalty": asked.repetition_penalty,
     }
-    known = {name: value for name, value in parameters.items() if value is not None}
-    clash = generation.extra.keys() & {"inputs", "parameters"}
-    if clash:
-        raise UsageError(f"extra_data may not set {', '.join(sorted(clash))}: an argument of the call does")
-    absent = {
-        "seed": asked.seed,
-        "min_p": asked.min_p,
-        "presence_penalty": asked.presence_penalty,
-        "frequency_penalty": asked.frequency_penalty,
-        "logprobs": asked.logprobs,
-        "response_format": generation.response_format,
-    }
-    dropped = tuple(name for name, value in absent.items() if value is not None)
-    body = msgspec.json.encode({"inputs": generation.text, "parameters": known, **generation.extra})
-    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=dropped)
+    body = task_body(generation.text, parameters, generation.extra)
+    return WireRequest(
+        target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, _TAKES | rendered(generation))
+    )
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
@@ -63,15 +62,16 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
     Raises:
         HfgenError: The error that the server put into it.
     """
-    data = frame.data if isinstance(frame, Body) else bytes(frame[-1] if isinstance(frame, tuple) else frame)
-    error = error_of_event(data)
+    name, data = (frame.name, frame.data) if isinstance(frame, Named) else ("", frame)
+    data = data if isinstance(data, bytes) else data.data
+    error = error_of_event(data, name=name)
     if error is not None:
         raise error
     try:
         found = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise ServerError(f"the server's answer is no generated text: {data[:120]!r}") from broken
+    except MALFORMED:
+        found = second_reading(data, _decoder, _WHAT)
     answer: _Answer = next(iter(found), _Answer()) if isinstance(found, list) else found
     if answer.generated_text is None:
-        raise ServerError(f"the server's answer is no generated text: {data[:120]!r}")
+        raise unreadable(data, _WHAT)
     return [answer.generated_text, FinishReason("stop"), END]

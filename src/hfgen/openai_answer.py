@@ -1,0 +1,67 @@
+"""Reading what an OpenAI-like server answers, which its two routes do in one form."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from hfgen.answers import error_of_event, second_reading, unreadable
+from hfgen.errors import ServerError
+from hfgen.events import Event
+from hfgen.openai_types import Chunk, events_of
+from hfgen.wire import END, Body, Frame, Marker, Named
+from hfgen.wire_json import MALFORMED
+
+_decoder: Final = msgspec.json.Decoder(Chunk)
+
+
+def read(frame: Frame, what: str) -> Sequence[Event | Marker]:
+    """What one event of the stream, or a whole answer, says.
+
+    Args:
+        frame: The event or the body.
+        what: What it should be, for an error.
+
+    Raises:
+        HfgenError: The error that the server put into it; it wins over all else in the same event.
+    """
+    if isinstance(frame, bytes):
+        return _event(frame, what)
+    match frame:
+        case Named("error", data):
+            raise error_of_event(data, name="error") or ServerError("the server reports an error without a word")
+        case Named(_, data):
+            return _event(data, what)
+        case Body(_, data):
+            return [*_whole(data, what), END]
+
+
+def _event(data: bytes, what: str) -> Sequence[Event | Marker]:
+    try:
+        chunk = _decoder.decode(data)
+    except MALFORMED:
+        if data.startswith(b"[DONE]"):
+            return (END,)
+        if not data.strip():
+            return ()  # a keep-alive in the form of an empty event
+        chunk = second_reading(data, _decoder, what)
+    if chunk.choices is None or chunk.error is not None or chunk.error_type is not None:
+        _refuse_error(data)
+    return events_of(chunk)
+
+
+def _whole(data: bytes, what: str) -> Sequence[Event]:
+    _refuse_error(data)
+    try:
+        chunk = _decoder.decode(data)
+    except MALFORMED:
+        chunk = second_reading(data, _decoder, what)
+    if not chunk.choices:
+        raise unreadable(data, what)
+    return events_of(chunk)
+
+
+def _refuse_error(data: bytes) -> None:
+    error = error_of_event(data)
+    if error is not None:
+        raise error
