@@ -10,7 +10,7 @@ from jinja2 import Template, TemplateError
 from hfgen.errors import HfgenError, TemplateBroken
 from hfgen.prompts.allowance import Allowance, allowed, too_costly
 from hfgen.prompts.continuation import cut, field_of, mark
-from hfgen.prompts.conversation import conversation, dicts
+from hfgen.prompts.conversation import conversation, copied, dicts
 from hfgen.prompts.sandbox import BoundedEnvironment
 
 _LARGEST_SOURCE: Final = 512 * 1024  # the largest real one has 19 kB
@@ -68,7 +68,7 @@ class ChatTemplate:
         text = mark(chat, field, self.source) if field else ""
         variables = {
             **self.special_tokens,
-            **template_kwargs,
+            **copied("template_kwargs", template_kwargs),
             "messages": chat,
             "tools": dicts("tools", tools),
             "documents": dicts("documents", documents),
