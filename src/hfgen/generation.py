@@ -23,7 +23,8 @@ class Options(TypedDict, total=False, closed=True):
     how many alternatives). Form: `tools, tool_choice, response_format, chat_template_kwargs`. Route: `provider,
     bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
     scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
-    `strict` (raise where hfgen would warn), `special_tokens_in_content`.
+    `strict` (raise where hfgen would warn), `special_tokens_in_content`, `fit` (True: of a conversation
+    longer than the known context the oldest turns are left out; False: it is sent as it is).
     """
 
     top_p: float | None
@@ -52,6 +53,7 @@ class Options(TypedDict, total=False, closed=True):
     total_timeout: float | None
     strict: bool
     special_tokens_in_content: SpecialTokens | None
+    fit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Generation:
     mode: Mode = "auto"
     strict: bool = False
     special_tokens: SpecialTokens | None = None
+    fit: bool = True
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -185,6 +188,7 @@ def generation(
         mode=mode,
         strict=options.get("strict", False),
         special_tokens=options.get("special_tokens_in_content"),
+        fit=options.get("fit", True),
         limits=limits,
     )
 

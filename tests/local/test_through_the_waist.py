@@ -3,13 +3,15 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from hfgen import FinishReason, HuggingFaceInference, Session, Usage
+from hfgen import FinishReason, HuggingFaceInference, Progress, Session, Usage
 from hfgen.events import Event
 from hfgen.limits import Limits
 from hfgen.messages import Message
+from hfgen.providers.fitting import ConversationTrimmed
 from hfgen.providers.local import local_target
 from hfgen.wire import Target, WireRequest
 
@@ -92,3 +94,24 @@ async def busy(session: Session, target: Target) -> bool:
     root = target.base.removesuffix("/v1")
     body = await session.fetch(WireRequest(f"{root}/slots", method="GET"), target, Limits())
     return any(slot["is_processing"] for slot in json.loads(body.data))
+
+
+@pytest.mark.parametrize("mode", ["chat", "raw"])
+async def test_a_conversation_far_too_long_is_trimmed_answered_and_said_so(mode: Literal["chat", "raw"]) -> None:
+    told = [f"The number of today is {number}, and the weather is fine. " * 20 for number in range(60)]
+    talk: list[Message] = [turn for text in told for turn in (asks(text), Message(role="assistant", content="I see."))]
+    with pytest.warns(ConversationTrimmed):
+        events = [
+            event
+            async for event in HuggingFaceInference.create_async_generator(
+                "local", [*talk, *FRANCE], max_tokens=4096, mode=mode
+            )
+        ]
+    assert [event.stage for event in events if isinstance(event, Progress)][-1] == "trimmed"
+    assert text_of(events)
+    usage = next(event for event in events if isinstance(event, Usage))
+    assert 3000 < usage.prompt_tokens <= 4096 + 1  # a BOS of its own
+
+
+def asks(text: str) -> Message:
+    return {"role": "user", "content": text}

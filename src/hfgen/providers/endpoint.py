@@ -8,7 +8,8 @@ from hfgen.errors import HfgenError, ModelNotSupportedError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.hub.client import find_token, hub_offline, model_facts
-from hfgen.providers.plan import Plan, known_task, planned, wanted
+from hfgen.providers.fitting import ready
+from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.transport.session import Session
@@ -39,8 +40,8 @@ async def plan_endpoint(
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     target = Target(address.root + row.base, server.kind, generation.model, token, path=path, label=label)
-    facts = await _facts(generation, server, session) if row.dialect.raw else ModelFacts(id=generation.model)
-    return planned(generation, Route(row.dialect, target), facts)
+    facts = await _facts(generation, server, session) if row.dialect.raw else _told(generation, server)
+    return await ready(generation, Route(row.dialect, target), facts, session)
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
@@ -65,15 +66,21 @@ def _row(server: ServerFacts, want: Want) -> Row:
 
 async def _facts(generation: Generation, server: ServerFacts, session: Session) -> ModelFacts:
     """Facts to render with: what the server says of itself, else the Hub's record where it can be had."""
+    known = _told(generation, server)
+    if generation.prompt is not None or known.templates or "/" not in generation.model or hub_offline():
+        return known
+    with contextlib.suppress(HfgenError):  # without the Hub the family's own formatter serves
+        facts = await model_facts(session, generation.model.partition(":")[0], await find_token())
+        return replace(facts, context=server.context or facts.context)
+    return known
+
+
+def _told(generation: Generation, server: ServerFacts) -> ModelFacts:
+    """What the server says of its model."""
     tokens = {"bos_token": server.bos_token, "eos_token": server.eos_token}
-    known = ModelFacts(
+    return ModelFacts(
         id=generation.model,
         context=server.context,
         special_tokens={name: token for name, token in tokens.items() if token},
         templates={"default": server.chat_template} if server.chat_template else {},
     )
-    if generation.prompt is not None or known.templates or "/" not in generation.model or hub_offline():
-        return known
-    with contextlib.suppress(HfgenError):  # without the Hub the family's own formatter serves
-        return await model_facts(session, generation.model.partition(":")[0], await find_token())
-    return known

@@ -173,6 +173,8 @@ async def _answer(
             plan = await plan_endpoint(asked, api_base, token, open_session)
         else:
             plan = await plan_router(asked, token, open_session)
+        if plan.trimmed:
+            yield Progress("trimmed", plan.trimmed)
         events = run(plan.generation, plan.route, open_session, thinking=plan.thinking)
         async with aclosing(events if asked.stream else _in_one_piece(events)) as shown:
             async for event in shown:

@@ -18,11 +18,13 @@ class Plan:
     Attributes:
         generation: What is asked; its `prompt` is final where the dialect is a raw one.
         thinking: The prompt itself opens the model's reasoning, so the answer begins inside it.
+        trimmed: Which messages were left out to fit the context, "" when none was.
     """
 
     generation: Generation
     route: Route
     thinking: bool = False
+    trimmed: str = ""
 
 
 def wanted(generation: Generation, facts: ModelFacts) -> Want:
