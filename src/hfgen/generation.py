@@ -25,7 +25,8 @@ class Options(TypedDict, total=False, closed=True):
     `provider, bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
     scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
     `strict` (raise where hfgen would warn), `special_tokens_in_content`, `heal` (go on with an answer that broke off:
-    True wherever the text can be checked, False never; left out, where the server is known to continue exactly).
+    True wherever the text can be checked, False never; left out, where the server is known to continue exactly). `fit`
+    (True: of a conversation longer than the known context the oldest turns are left out; False: it is sent as it is).
     """
 
     top_p: float | None
@@ -56,6 +57,7 @@ class Options(TypedDict, total=False, closed=True):
     strict: bool
     special_tokens_in_content: SpecialTokens | None
     heal: bool | None
+    fit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Generation:
     strict: bool = False
     special_tokens: SpecialTokens | None = None
     heal: bool | None = None
+    fit: bool = True
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -195,6 +198,7 @@ def generation(
         strict=options.get("strict", False),
         special_tokens=options.get("special_tokens_in_content"),
         heal=options.get("heal"),
+        fit=options.get("fit", True),
         limits=limits,
     )
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import re
+from contextlib import aclosing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from hfgen import FinishReason, HuggingFaceInference, Session, Usage
+from hfgen import FinishReason, HuggingFaceInference, Progress, Session, Usage
 from hfgen.events import Event
 from hfgen.limits import Limits
 from hfgen.messages import Message
+from hfgen.providers.fitting import ConversationTrimmed
 from hfgen.providers.local import local_target
 from hfgen.wire import Target, WireRequest
 
@@ -92,3 +96,32 @@ async def busy(session: Session, target: Target) -> bool:
     root = target.base.removesuffix("/v1")
     body = await session.fetch(WireRequest(f"{root}/slots", method="GET"), target, Limits())
     return any(slot["is_processing"] for slot in json.loads(body.data))
+
+
+@pytest.mark.timeout(400)  # four thousand tokens of prompt take this engine a minute on two cores
+@pytest.mark.parametrize("mode", ["chat", "raw"])
+async def test_a_conversation_far_too_long_is_trimmed_answered_and_said_so(mode: Literal["chat", "raw"]) -> None:
+    told = [f"The number of today is {number}, and the weather is fine. " * 20 for number in range(60)]
+    talk: list[Message] = [turn for text in told for turn in (asks(text), Message(role="assistant", content="I see."))]
+    with pytest.warns(ConversationTrimmed):
+        events = await until_the_first_word([*talk, *FRANCE], mode)
+    trimmed = next(event for event in events if isinstance(event, Progress) and event.stage == "trimmed")
+    left = re.search(r"(\d+) tokens are left of a context of (\d+)", trimmed.detail)
+    assert left
+    assert 3000 < int(left[1]) <= int(left[2]) - 4096
+    assert text_of(events)
+
+
+async def until_the_first_word(messages: list[Message], mode: Literal["chat", "raw"]) -> list[Event]:
+    events: list[Event] = []
+    answer = HuggingFaceInference.create_async_generator("local", messages, max_tokens=4096, mode=mode)
+    async with aclosing(answer):
+        async for event in answer:
+            events.append(event)
+            if isinstance(event, str):
+                break
+    return events
+
+
+def asks(text: str) -> Message:
+    return {"role": "user", "content": text}

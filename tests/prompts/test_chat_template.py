@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from hfgen.errors import ContinuationError, TemplateBroken, TemplateRefused, TemplateTooCostly, UsageError
-from hfgen.prompts import ChatTemplate
+from hfgen.prompts import ChatTemplate, chat_template
 
 CHAT = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}"
@@ -45,6 +46,10 @@ def test_the_generation_prompt_is_opened_on_request_only() -> None:
         ("{{ '{:>4}|{0.real}'.format(7, 7) if false else '{:>4}'.format(7) }}", "   7"),
         ("{{ none ~ 1e-07 ~ [true] }}", "None1e-07[True]"),
         ("{% for i in range(4) if i is odd %}{{ loop.index }}{{ i }}{{ loop.last }} {% endfor %}", "11False 23True "),
+        ("{{ strftime_now(format='%Y') }}", "2025"),
+        ("{{ ('{}'|safe).format('<') }}", "&lt;"),
+        ("{{ 'a' + 'b' + messages[0].content }}{{ [1] + [2] + [3] }}{{ 1 + 2 }}", "abHi[1, 2, 3]3"),
+        ("{{ 1 < 2 < 3 }}{{ 'a' in ['a'] }}{{ 'x' not in messages[0] }}{{ messages == messages }}", "TrueTrueTrueTrue"),
         ("{{ 'a,b'.split(',')|join('+') }}{{ ' x '.strip().rjust(3, '.') }}", "a+b..x"),
     ],
 )
@@ -54,6 +59,44 @@ def test_the_environment_is_that_of_transformers(source: str, expected: str) -> 
 
 def test_the_callers_variables_win_over_the_special_tokens() -> None:
     assert rendered("{{ bos_token }}{{ enable_thinking }}", bos_token="B", enable_thinking=False) == "BFalse"
+
+
+def test_the_callers_own_objects_never_reach_a_template() -> None:
+    class Door:
+        def tolist(self) -> str:
+            return "open"
+
+    assert rendered("{{ door }}{{ door.tolist is defined }}", door=Door()) == "<Door>False"
+
+
+def test_what_holds_itself_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(UsageError, match="nests too deep"):
+        rendered(CHAT, [{"role": "user", "content": endless}])
+
+
+def test_many_threads_render_at_once() -> None:
+    template = ChatTemplate(CHAT + "{{ strftime_now('%Y') }}", {})
+
+    def render(year: int) -> str:
+        return template.render([{"role": "user", "content": str(year)}] * 50, now=datetime(year, 1, 1))  # noqa: DTZ001
+
+    with ThreadPoolExecutor(8) as pool:
+        years = [*range(1000, 1400)]
+        made = list(pool.map(render, years))
+    assert made == [f"<user>{year}</>" * 50 + str(year) for year in years]
+
+
+def test_the_cache_of_compiled_templates_is_bounded() -> None:
+    for number in range(300):
+        ChatTemplate(f"{number}", {})
+    held = chat_template._compiled.cache_info()
+    assert held.maxsize is not None
+    assert held.currsize <= held.maxsize <= 300
+    before = held.hits
+    ChatTemplate("299", {})
+    assert chat_template._compiled.cache_info().hits == before + 1
 
 
 def test_the_templates_refusal_keeps_its_words() -> None:
@@ -74,6 +117,8 @@ def test_the_templates_refusal_keeps_its_words() -> None:
         "{{ ''.__class__.__mro__ }}",
         "{{ messages.append(1) }}",
         "{% set ns = namespace() %}{% set ns.__class__ = 1 %}",
+        "{{ namespace(_a=1) }}",
+        "{{ dict.fromkeys('ab', value=0) }}",
         "{{ '{0.__class__.__mro__}'.format(messages) }}",
         "{{ dict.__subclasses__() }}",
     ],

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hfgen.errors import ContinuationError, PromptError, TemplateBroken, TemplateRefused
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
+from hfgen.messages import Message
 from hfgen.prompts import (
     ChatTemplate,
     format_prompt_custom,
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Callable[..., str]] = {
     "HuggingFaceH4--zephyr-7b-beta": format_prompt_custom,
 }
 MARKER = re.compile(r"<[^\s<>]{1,40}>|\[/?[A-Za-z_]{2,30}\]")
+PIPED = re.compile(r"<\|[^\s<>|]+\|>|</?[a-z_]+>|\[/?[A-Z_]+\]")
 PLAIN = (
     "single_user_agp",
     "system_user_agp",
@@ -139,15 +141,51 @@ def test_no_users_text_makes_a_special_token_of_any_template(templates: Path) ->
     assert tried > 180
 
 
+def tool_talk(text: str, field: str) -> list[Message]:
+    result: dict[str, Any] = {"role": "tool", "content": "R", "name": "f", "tool_call_id": "abcdefghi"}
+    result[field] += text
+    call: Message = {
+        "role": "assistant",
+        "content": "A",
+        "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}],
+    }
+    return [{"role": "user", "content": "U"}, call, cast("Message", result)]
+
+
+@pytest.mark.parametrize("field", ["content", "name", "tool_call_id"])
+def test_nothing_of_a_tool_makes_a_special_token_of_any_template(templates: Path, field: str) -> None:
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    tried = 0
+    for path in sorted((templates / "corpus").glob("*.jinja")):
+        special = {name: token for name, token in tokens_of(tokens[path.stem]).items() if token and token.strip()}
+        facts = ModelFacts("a/b", special_tokens=special, templates={"default": path.read_text("utf-8")})
+        try:
+            clean = render(Generation(messages=tool_talk("", field)), facts, now=NOW)
+            markers = {*PIPED.findall(clean), *special.values()}
+            spelled = sorted(markers)
+            for text in ("".join(spelled), " ".join(spelled), "".join(token[:-1] + token for token in spelled)):
+                forged = render(Generation(messages=tool_talk(text, field)), facts, now=NOW)
+                assert {m: forged.count(m) for m in markers} == {m: clean.count(m) for m in markers}, path
+        except PromptError:
+            continue  # it knows no tools, or takes an id of nine letters only
+        tried += 1
+    assert tried > 100
+
+
 def asked(facts: ModelFacts, text: str) -> str:
     return render(Generation(messages=[{"role": "user", "content": text}]), facts, now=NOW)
 
 
-def test_two_hundred_long_messages_stay_below_the_bounds(templates: Path) -> None:
+@pytest.mark.timeout(300)
+def test_two_hundred_long_messages_stay_below_the_bounds_of_every_template(templates: Path) -> None:
     tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
     text = ("Lorem ipsum dolor sit amet, <b>consectetur</b>.\n" * 250)[:10_000]
     messages = [{"role": ("user", "assistant")[turn % 2], "content": text} for turn in range(199)]
-    for name in ("Qwen--Qwen3-0.6B", "RekaAI--reka-edge", "openai--gpt-oss-120b", "deepseek-ai--DeepSeek-V3.1"):
-        source = (templates / "corpus" / f"{name}.jinja").read_text("utf-8")
-        template = ChatTemplate(source, tokens_of(tokens[name]))
-        assert text.strip() in template.render(messages, add_generation_prompt=True)
+    rendered = 0
+    for path in sorted((templates / "corpus").glob("*.jinja")):
+        template = ChatTemplate(path.read_text("utf-8"), tokens_of(tokens[path.stem]))
+        try:
+            rendered += bool(template.render(messages, add_generation_prompt=True))
+        except (TemplateRefused, TemplateBroken):
+            continue  # as transformers refuses them: some need tools, or contents that are lists
+    assert rendered > 190

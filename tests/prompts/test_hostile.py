@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bombs import MORE_BOMBS
+
 HARMLESS = ("28_", "36_")  # no limit helps against a template that is merely unkind
 PROBE = """
 import json, resource, sys, time
@@ -77,6 +79,33 @@ def test_a_bomb_is_too_costly(bomb: str) -> None:
     assert outcome == "TemplateTooCostly"
     assert seconds < 2
     assert megabytes < 200
+
+
+MANY = """
+import json, resource, sys, time
+from hfgen.errors import PromptError
+from hfgen.prompts import ChatTemplate
+for name, source in json.load(sys.stdin).items():
+    start = time.process_time()
+    try:
+        outcome = str(len(ChatTemplate(source, {}).render([{"role": "user", "content": "Hi"}])))
+    except PromptError as error:
+        outcome = type(error).__name__
+    print(json.dumps([name, outcome, time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
+
+@pytest.mark.timeout(300)
+def test_no_other_door_of_jinja2_is_open_either() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MANY], input=json.dumps(MORE_BOMBS), capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == len(MORE_BOMBS)
+    for name, outcome, seconds, kilobytes in lines:
+        assert outcome.isdigit() or outcome in {"TemplateTooCostly", "TemplateBroken"}, name
+        assert seconds < 2, name
+        assert kilobytes < 240_000, name  # some 40,000 of them are the interpreter's
 
 
 def test_every_recorded_hostile_template_ends_in_an_error(shared: Path) -> None:

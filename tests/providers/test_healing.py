@@ -73,7 +73,7 @@ class Model:
         for piece in pieces[: min(limit, len(pieces) if cut is None else cut)]:
             await visit.event(json.dumps(self.chunk(path, piece)))
         if cut is not None and cut < min(limit, len(pieces)):
-            visit.writer.transport.abort()
+            visit.writer.close()  # a reset could take tokens with it that were sent
             return
         await visit.event(
             json.dumps(self.last(path, "length" if limit < len(pieces) else "stop", min(limit, len(pieces))))
@@ -252,7 +252,7 @@ async def test_an_answer_that_spells_an_end_of_turn_is_not_sent_back_to_its_mode
         async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
             await visit.begin_stream()
             await visit.event(json.dumps(self.chunk(path, "ChatML ends a turn with <|im_end|> and")))
-            visit.writer.transport.abort()
+            visit.writer.close()  # a reset could take tokens with it that were sent
 
     model = Spelling(LLAMACPP)
     with pytest.raises(TruncatedStream):

@@ -23,7 +23,7 @@ _SECONDS: Final = 0.9  # of this thread's CPU; the slowest real template needs s
 # A template that goes over each character of a long conversation (some for pictures do) is slow, not hostile: what was
 # given buys units and seconds.
 _PER_INPUT: Final = 256
-_SECONDS_PER_INPUT: Final = 2e-6
+_SECONDS_PER_INPUT: Final = 1e-5
 _SMALL: Final = 16
 _LARGEST: Final = 2**40  # where measuring stops; any rendering has less
 
@@ -60,6 +60,8 @@ class Allowance:
 
 
 _CURRENT: Final[ContextVar[Allowance]] = ContextVar("allowance")
+current: Final = _CURRENT.get
+"""The allowance of what runs now."""
 
 
 def too_costly(why: str) -> TemplateTooCostly:
@@ -82,7 +84,7 @@ def allowed(allowance: Allowance) -> Generator[None, None, None]:
 
 def pinned_now() -> datetime | None:
     """The date that this rendering was given, or None for the clock's."""
-    return _CURRENT.get().now
+    return current().now
 
 
 def spend(units: int) -> None:
@@ -91,10 +93,10 @@ def spend(units: int) -> None:
     Raises:
         TemplateTooCostly: Nothing is left of the units, or of the time.
     """
-    current = _CURRENT.get()
-    current.left -= units
-    if current.left < 0:
-        current.settle()
+    allowance = current()
+    allowance.left -= units
+    if allowance.left < 0:
+        allowance.settle()
 
 
 def weight(text: str | bytes) -> int:

@@ -1,16 +1,22 @@
 """Operators and methods whose result can dwarf their operands: charged before they run."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, Sequence
+from string import Formatter as StringFormatter
 from typing import Any, Final, cast
 
-from jinja2.sandbox import SandboxedFormatter
+from jinja2.sandbox import SandboxedEscapeFormatter, SandboxedFormatter
+from markupsafe import Markup
 
 from hfgen.prompts.allowance import STEP, measure, spend, too_costly, weight
 
 _LONGEST_INTEGER: Final = 65_536  # bits
 _POINTER: Final = 8
 _WIDTH: Final = re.compile(r"\d+")
+_ESCAPED: Final = 6  # times what a text can grow by when it is escaped for HTML
+_LONGEST_HASH_KEPT_APART: Final = 60  # bits; Python hashes integers modulo 2**61 - 1
+_CODECS: Final = frozenset({"utf8", "utf16", "utf32", "ascii", "latin1", "strict", "ignore", "replace"})
+_LONGEST_SEARCHED: Final = 131_072  # characters
 
 
 def checked_operation(operator: str, left: object, right: object) -> None:
@@ -53,7 +59,8 @@ def _printf(form: str | bytes, values: object) -> int:
     width = sum(int(number[:12]) for number in _WIDTH.findall(text)) if "%" in text else 0
     if "*" in text:
         width += sum(map(abs, _whole(values)))
-    return weight(form) + 4 * width + _printed(values)
+    # A named value may be printed any number of times.
+    return weight(form) + 4 * width + measure(values) * text.count("%(")
 
 
 def _whole(values: object) -> list[int]:
@@ -62,12 +69,7 @@ def _whole(values: object) -> list[int]:
     return [value for value in given if isinstance(value, int)]
 
 
-def _printed(values: object) -> int:
-    measure(values)
-    return 0
-
-
-class Formatter(SandboxedFormatter):
+class _Charging(StringFormatter):
     """`str.format` with its widths charged."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
@@ -80,6 +82,14 @@ class Formatter(SandboxedFormatter):
         return super().convert_field(value, conversion)
 
 
+class Formatter(_Charging, SandboxedFormatter):
+    """For a plain text."""
+
+
+class EscapeFormatter(_Charging, SandboxedEscapeFormatter):
+    """For a text that is marked as safe HTML."""
+
+
 def checked_call(method: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
     """Charge a call of a built-in type's method; the arguments come back, iterators among them made lists."""
     owner: object = method.__self__
@@ -87,11 +97,18 @@ def checked_call(method: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     if isinstance(owner, (str, bytes)):
         args = _materialised(args) if name == "join" else args
         price = _TEXT_PRICES.get(name)
-        spend(weight(owner) + (price(owner, (*args, *kwargs.values())) if price else 0))
+        cost = weight(owner) + (price(owner, (*args, *kwargs.values())) if price else 0)
+        spend(cost * _ESCAPED if isinstance(owner, Markup) else cost)
     elif name in {"to_bytes", "from_bytes"}:
         spend(sum(value if isinstance(value, int) else _held(value) * STEP for value in (*args, *kwargs.values())))
     elif isinstance(owner, (list, tuple, dict)):
         _check_container(name, cast("Sequence[object]", owner), args)
+    elif isinstance(owner, (KeysView, ItemsView)):
+        # What is left to a view is `isdisjoint`, which looks up one by one.
+        spend(measure(cast("object", owner)) * (1 + sum(map(measure, args))))
+    else:
+        measure(owner)
+        measure((args, kwargs))
     return args
 
 
@@ -103,6 +120,18 @@ def _check_container(name: str, owner: Sequence[object], args: tuple[Any, ...]) 
     for value in args:
         if type(value) is not str:
             measure(value)
+
+
+def check_keys(keys: list[Any]) -> list[Any]:
+    """Charge for keys that can be chosen to meet in one place of a dict: each is then compared with all the others."""
+    apart = (str, bool, float, type(None))
+    risky = sum(
+        1
+        for key in keys
+        if not (isinstance(key, apart) or (type(key) is int and key.bit_length() <= _LONGEST_HASH_KEPT_APART))
+    )
+    spend(risky * risky)
+    return keys
 
 
 def _materialised(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -149,9 +178,41 @@ def _translated(owner: str | bytes, args: tuple[Any, ...]) -> int:
     return len(owner) * max((measure(value) for value in args), default=0)
 
 
+def _stripped(owner: str | bytes, args: tuple[Any, ...]) -> int:
+    return len(owner) * sum(len(value) for value in args if isinstance(value, (str, bytes)))
+
+
+def _sought(owner: str | bytes, args: tuple[Any, ...]) -> int:
+    """From the right, each place may be compared with all of the text sought."""
+    return len(owner) * max((len(value) for value in args if isinstance(value, (str, bytes))), default=0) // STEP
+
+
+def _split_from_right(owner: str | bytes, args: tuple[Any, ...]) -> int:
+    return _split(owner, args) + _sought(owner, args)
+
+
+def _coded(owner: str | bytes, args: tuple[Any, ...]) -> int:
+    if any(isinstance(value, str) and re.sub(r"[-_ ]", "", value.lower()) not in _CODECS for value in args):
+        raise too_costly("it asks for a codec that no prompt needs")
+    return 4 * len(owner)
+
+
+def _searched(owner: str | bytes, args: tuple[Any, ...]) -> int:
+    del args
+    if len(owner) > _LONGEST_SEARCHED:
+        raise too_costly("a method searches a very long text")
+    return len(owner) * STEP
+
+
 _TEXT_PRICES: Final[Mapping[str, Callable[[str | bytes, tuple[Any, ...]], int]]] = {
     **dict.fromkeys(("ljust", "rjust", "center", "zfill"), _padding),
-    **dict.fromkeys(("split", "rsplit", "splitlines"), _split),
+    **dict.fromkeys(("split", "splitlines"), _split),
+    **dict.fromkeys(("strip", "lstrip", "rstrip"), _stripped),
+    **dict.fromkeys(("rfind", "rindex", "rpartition"), _sought),
+    **dict.fromkeys(("encode", "decode"), _coded),
+    **dict.fromkeys(("striptags", "unescape"), _searched),
+    "rsplit": _split_from_right,
+    "hex": _tabs,
     "expandtabs": _tabs,
     "join": _joined,
     "replace": replaced,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from functools import wraps
 from typing import Any, Final, TypeAlias, cast
 
-from hfgen.prompts.allowance import STEP, measure, spend, too_costly, weight
-from hfgen.prompts.bounded_calls import checked_operation, replaced
+from hfgen.prompts.allowance import STEP, current, measure, spend, too_costly, weight
+from hfgen.prompts.bounded_calls import check_keys, checked_operation, replaced
 
 Filter: TypeAlias = Callable[..., Any]
 Price: TypeAlias = Callable[[Any, Sequence[Any]], None]
@@ -65,6 +65,8 @@ def bounded_tests(tests: Mapping[str, Filter]) -> MutableMapping[str, Filter]:
     return {name: _comparing(test) if name in _COMPARING else test for name, test in tests.items()}
 
 
+_TEXTUAL: Final = frozenset({"trim", "string", "safe", "lower", "upper", "capitalize"})
+_COUNTED: Final = frozenset({"join", "groupby", "unique"})
 _COMPARING: Final = frozenset(
     ["==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan", "<=", "le", "in"]
 )
@@ -87,15 +89,17 @@ def _bounded(name: str, function: Filter) -> Filter:
     price = _PRICES.get(name)
     deep = name in _DEEP
     walks = name in _WALKING
+    if name in _TEXTUAL:
+        return _textual(function, price)
 
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
         value = args[place]
         if type(value) is str:
-            spend(len(value) if value.isascii() else 4 * len(value))
+            spend((STEP if walks else 1) * len(value) if value.isascii() else (STEP + 4 if walks else 4) * len(value))
         elif isinstance(value, Iterator):
             values = _counted(cast("Iterator[object]", value), measure if deep else _step)
-            value = list(values) if name == "join" else values  # its separators can be priced only once it is counted
+            value = list(values) if name in _COUNTED else values  # what is made for each can be priced once counted
             args = (*args[:place], value, *args[place + 1 :])
         elif deep:
             measure(value)
@@ -104,6 +108,27 @@ def _bounded(name: str, function: Filter) -> Filter:
         if price is not None:
             price(value, (*args[place + 1 :], *kwargs.values()))
         return function(*args, **kwargs)
+
+    return bounded
+
+
+def _textual(function: Filter, price: Price | None) -> Filter:
+    """For the filters of every template: one text in, one no longer than a few times that out."""
+
+    @wraps(function)
+    def bounded(value: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(value) is str:
+            allowance = current()
+            allowance.left -= len(value) if value.isascii() else 4 * len(value)
+            if allowance.left < 0:
+                allowance.settle()
+        else:
+            measure(value)
+        if not (args or kwargs):
+            return function(value)
+        if price is not None:
+            price(value, (*args, *kwargs.values()))
+        return function(value, *args, **kwargs)
 
     return bounded
 
@@ -151,6 +176,9 @@ def _integers(args: Sequence[Any]) -> int:
     return sum(max(0, value) for value in args if isinstance(value, int))
 
 
+_LINE_ENDS: Final = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # where `splitlines` cuts
+
+
 def _padded(value: Any, args: Sequence[Any]) -> None:
     del value
     spend(4 * _integers(args))
@@ -158,7 +186,9 @@ def _padded(value: Any, args: Sequence[Any]) -> None:
 
 def _indented(value: Any, args: Sequence[Any]) -> None:
     width = _integers(args) + sum(weight(text) for text in args if isinstance(text, str)) + 4
-    spend(width * (str(value).count("\n") + 1))
+    text = str(value)
+    lines = 1 + sum(text.count(end) for end in _LINE_ENDS)
+    spend((width + 2 * STEP) * lines)
 
 
 def _replaced(value: Any, args: Sequence[Any]) -> None:
@@ -193,6 +223,21 @@ def _searched(value: Any, args: Sequence[Any]) -> None:
     spend(len(text) * (STEP + extra))
 
 
+def _trimmed(value: Any, args: Sequence[Any]) -> None:
+    spend(len(str(value)) * sum(len(text) for text in args if isinstance(text, str)))
+
+
+def _grouped(value: Any, args: Sequence[Any]) -> None:
+    """The default may be copied, in lower case, for each."""
+    spend(sum(map(measure, args)) * (len(value) if isinstance(value, Sized) else 0))
+
+
+def _told_apart(value: Any, args: Sequence[Any]) -> None:
+    del args
+    if isinstance(value, (list, tuple)):
+        check_keys(list(cast("Sequence[object]", value)))
+
+
 def _formatted(value: Any, args: Sequence[Any]) -> None:
     checked_operation("%", str(value), tuple(args))
 
@@ -206,5 +251,8 @@ _PRICES: Final[Mapping[str, Price]] = {
     "slice": _filled,
     "sum": _summed,
     "format": _formatted,
+    "trim": _trimmed,
+    "groupby": _grouped,
+    "unique": _told_apart,
     **dict.fromkeys(("striptags", "urlize", "wordwrap", "title", "wordcount", "truncate", "xmlattr"), _searched),
 }

@@ -10,7 +10,8 @@ from jinja2 import Template, TemplateError
 from hfgen.errors import HfgenError, TemplateBroken
 from hfgen.prompts.allowance import Allowance, allowed, too_costly
 from hfgen.prompts.continuation import cut, field_of, mark
-from hfgen.prompts.conversation import conversation, dicts
+from hfgen.prompts.conversation import conversation, copied, dicts
+from hfgen.prompts.isolation import RENDERER
 from hfgen.prompts.sandbox import BoundedEnvironment
 
 _LARGEST_SOURCE: Final = 512 * 1024  # the largest real one has 19 kB
@@ -23,16 +24,20 @@ class ChatTemplate:
     Args:
         source: The template, as `tokenizer_config.json` or `chat_template.jinja` holds it.
         special_tokens: By transformers' names (`bos_token`, …); one that is None is undefined in the template.
+        isolate: Compile and render in a worker process with hard limits of time and memory, which all isolated
+            templates share. It takes longer (a hop between processes, and its start once), and values pass as JSON.
 
     Raises:
         TemplateBroken: The source does not parse.
         TemplateTooCostly: It is too large, or compiling it takes too long.
     """
 
-    def __init__(self, source: str, special_tokens: Mapping[str, str | None]) -> None:
+    def __init__(self, source: str, special_tokens: Mapping[str, str | None], *, isolate: bool = False) -> None:
         self.source = source
         self.special_tokens = {name: token for name, token in special_tokens.items() if token is not None}
-        self._template = _compiled(source)
+        if isolate:
+            RENDERER.render(source, self.special_tokens, None)
+        self._template = None if isolate else _compiled(source)
 
     def render(
         self,
@@ -63,12 +68,23 @@ class ChatTemplate:
             ContinuationError: The last message cannot be continued.
             UsageError: The arguments are not of the form above.
         """
+        if self._template is None:
+            asked = {
+                "messages": copied("messages", list(messages)),
+                "tools": dicts("tools", tools),
+                "documents": dicts("documents", documents),
+                "add_generation_prompt": add_generation_prompt,
+                "continue_final_message": continue_final_message,
+                "now": now and now.isoformat(),
+                "template_kwargs": copied("template_kwargs", template_kwargs),
+            }
+            return RENDERER.render(self.source, self.special_tokens, asked)
         field = field_of(continue_final_message, add_generation_prompt=add_generation_prompt)
         chat = conversation(messages)
         text = mark(chat, field, self.source) if field else ""
         variables = {
             **self.special_tokens,
-            **template_kwargs,
+            **copied("template_kwargs", template_kwargs),
             "messages": chat,
             "tools": dicts("tools", tools),
             "documents": dicts("documents", documents),

@@ -32,13 +32,13 @@ def mark(messages: list[dict[str, Any]], field: str, source: str) -> str:
     value: object = last.get(field)
     if value is None:
         raise ContinuationError(f"the last message has no {field!r} that could be continued")
-    names = _REASONING if field in _REASONING else (field,)
+    # Reasoning stands under several names: whichever copy the template prints is marked.
+    names = [name for name in _REASONING if last.get(name) == value] if field in _REASONING else [field]
     if not any(name in source for name in names):
         raise ContinuationError(f"the chat template does not use the field {field!r}, so it cannot be continued")
     if isinstance(value, str):
         for name in names:
-            if last.get(name) == value:
-                last[name] = value + _MARKER
+            last[name] = value + _MARKER
         return value
     return _mark_part(value)
 

@@ -16,6 +16,7 @@ from hfgen.generation import SpecialTokens
 from hfgen.messages import Message, Messages
 
 _ZERO_WIDTH_SPACE: Final = "\u200b"
+_FIELDS: Final = ("name", "tool_call_id")  # what templates print beside the content
 _FOREIGN: Final = frozenset({"user", "tool"})
 # Spellings that are tokens in one tokenizer or another whether or not the template names them.
 _ALWAYS: Final = r"<\|[^\s<>|]+\|?>|<[^\s<>|]+\|>|<｜[^\s<>｜]+｜>|\[\|[^\s\[\]|]+\|\]"
@@ -75,8 +76,7 @@ def _pieces(message: Message) -> Iterator[str]:
         yield content
     else:
         yield from (part["text"] for part in content or () if "text" in part)
-    if name := message.get("name"):
-        yield name
+    yield from (cast("Mapping[str, str]", message)[field] for field in _FIELDS if isinstance(message.get(field), str))
 
 
 def _broken(pieces: Sequence[str], places: Sequence[int]) -> Iterator[str]:
@@ -96,6 +96,7 @@ def _rewritten(message: Message, pieces: Iterator[str]) -> Message:
         copy["content"] = next(pieces)
     elif content is not None:
         copy["content"] = [{**part, "text": next(pieces)} if "text" in part else part for part in content]
-    if message.get("name"):
-        copy["name"] = next(pieces)
+    for field in _FIELDS:
+        if isinstance(copy.get(field), str):
+            copy[field] = next(pieces)
     return cast("Message", cast("object", copy))

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import BuiltinMethodType, MethodType
 from typing import Any, Final, cast
 
-from jinja2 import nodes, pass_context
+from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.lexer import TokenStream
@@ -18,14 +18,16 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, generate_lorem_ipsum
+from markupsafe import Markup
 
 from hfgen.errors import TemplateRefused
 from hfgen.prompts.allowance import STEP, measure, pinned_now, spend, too_costly, weight
-from hfgen.prompts.bounded_calls import Formatter, checked_call, checked_operation
+from hfgen.prompts.bounded_calls import EscapeFormatter, Formatter, check_keys, checked_call, checked_operation
 from hfgen.prompts.bounded_filters import bounded_filters, bounded_tests
-from hfgen.prompts.metering import CHARGE, MEASURED, METERED, metered
+from hfgen.prompts.metering import METERS, metered
+from hfgen.prompts.meters import printed
 
-_TOKEN: Final = 1200  # 40,000 tokens of source; the largest real template has about 6,000
+_TOKEN: Final = 2400  # 20,000 tokens of source; the largest real template has about 6,000
 _WIDEST_FIELD: Final = 999
 
 
@@ -39,10 +41,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=[_GenerationBlock, loopcontrols],
-            finalize=_charged,
+            finalize=printed,
         )
-        self.filters = bounded_filters(self.filters)
-        self.filters |= {CHARGE: _charge, METERED: _charged, MEASURED: _measured}
+        self.filters = bounded_filters(self.filters) | METERS
         self.tests = cast("Any", bounded_tests(cast("dict[str, Callable[..., Any]]", self.tests)))
         self.globals |= {
             "raise_exception": _raise_exception,
@@ -62,16 +63,15 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return metered(Parser(self, source, name, filename).parse(), self)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - jinja2's
-        if operator == "+" and type(left) is str and type(right) is str:
-            spend(weight(left) + weight(right))
-            return left + right
         checked_operation(operator, left, right)
         return self.binop_table[operator](left, right)
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         spend(STEP * (1 + len(args)))
-        if type(obj) is BuiltinMethodType:
+        if type(obj) is BuiltinMethodType or (type(obj) is MethodType and isinstance(obj.__self__, str)):
             args = checked_call(obj, args, kwargs)
+        elif type(obj) is MethodType:
+            measure((args, kwargs))  # loop.changed compares what it is given
         return super().call(context, obj, *args, **kwargs)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -81,7 +81,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         text: object = value.__self__
         if not isinstance(text, str):
             return None
-        vformat = Formatter(self).vformat
+        vformat = (EscapeFormatter(self, escape=text.escape) if isinstance(text, Markup) else Formatter(self)).vformat
 
         def bounded_format(*args: Any, **kwargs: Any) -> str:
             if value.__name__ == "format_map":
@@ -109,14 +109,22 @@ class _GenerationBlock(Extension):
 class _Namespace(Namespace):
     """jinja2's namespace without attributes that start with an underscore, as in transformers 5.22."""
 
+    # No name for the first argument: a template may write `namespace(self=…)`.
     def __init__(*args: Any, **kwargs: Any) -> None:
         measure((args[1:], kwargs))
-        Namespace.__init__(*args, **kwargs)
+        attributes = dict(*args[1:], **kwargs)
+        for name in attributes:
+            _check_attribute(name)
+        Namespace.__init__(args[0], attributes)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name.startswith("_"):
-            raise SecurityError(f"a namespace has no attribute {name!r} that a template may set")
+        _check_attribute(name)
         Namespace.__setitem__(self, name, value)
+
+
+def _check_attribute(name: object) -> None:
+    if isinstance(name, str) and name.startswith("_"):
+        raise SecurityError(f"a namespace has no attribute {name!r} that a template may set")
 
 
 class _Dict:
@@ -124,13 +132,22 @@ class _Dict:
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         measure((args, kwargs))
-        return dict(*args, **kwargs)
+        made: dict[Any, Any] = dict(*_listed(args), **kwargs)
+        return made
 
     @staticmethod
-    def fromkeys(keys: Any, value: Any = None) -> dict[Any, Any]:
-        kept = list(keys)
+    def fromkeys(keys: Any, value: Any = None, /) -> dict[Any, Any]:
+        kept = check_keys(list(keys))
         spend(len(kept) * (STEP + measure(value)))
         return dict.fromkeys(kept, value)
+
+
+def _listed(args: tuple[Any, ...]) -> list[list[tuple[Any, ...]]]:
+    """The pairs that a dict is made of, their keys checked."""
+    listed = [[tuple(pair) for pair in (arg.items() if hasattr(arg, "keys") else arg)] for arg in args]
+    for pairs in listed:
+        check_keys([pair[0] for pair in pairs if pair])
+    return listed
 
 
 def _counted(token: Any) -> Any:
@@ -138,36 +155,15 @@ def _counted(token: Any) -> Any:
     return token
 
 
-def _charged(value: Any) -> Any:
-    """What is printed passes here, and what is looked through."""
-    if type(value) is str:
-        spend(len(value) if value.isascii() else 4 * len(value))
-    else:
-        measure(value)
-    return value
-
-
-def _measured(value: Any) -> Any:
-    measure(value)
-    return value
-
-
-@pass_context
-def _charge(context: Context, units: int) -> None:
-    # The context is taken only so that the call is never folded into a constant.
-    del context
-    spend(units)
-
-
 def _raise_exception(message: object) -> None:
     raise TemplateRefused(str(message))
 
 
-def _strftime_now(form: str) -> str:
-    if any(int(width) > _WIDEST_FIELD for width in _numbers(form)):
+def _strftime_now(format: str) -> str:  # noqa: A002 - the name that templates may call it by
+    if any(int(width) > _WIDEST_FIELD for width in _numbers(format)):
         raise too_costly("a date is padded to an absurd width")
-    spend(weight(form) * STEP + form.count("%") * _WIDEST_FIELD)
-    return (pinned_now() or datetime.now()).strftime(form)  # noqa: DTZ005 - transformers shows the local time
+    spend(weight(format) * STEP + format.count("%") * _WIDEST_FIELD)
+    return (pinned_now() or datetime.now()).strftime(format)  # noqa: DTZ005 - transformers shows the local time
 
 
 def _numbers(form: str) -> list[str]:

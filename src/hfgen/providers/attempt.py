@@ -32,6 +32,7 @@ class Attempt:
         shape: Where the answer stands; an attempt that continues one shares it with those before.
         deadline: On the event loop's clock, or None.
         join: Reads the beginning of a continuation; None for an answer from its start.
+        news: Events for the caller before any of the answer.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Attempt:
         shape: Shape,
         deadline: float | None,
         join: tuple[Join, Resumed] | None = None,
+        news: Sequence[Event] = (),
     ) -> None:
         self.shape = shape
         self._generation = generation
@@ -50,6 +52,7 @@ class Attempt:
         self._exchange = exchange
         self._deadline = deadline
         self._join = join
+        self._news = list(news)
         self._next: WireRequest | None = request
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
@@ -70,6 +73,9 @@ class Attempt:
         Raises:
             HfgenError: What went wrong, after all that came before it was handed out.
         """
+        if self._news:
+            news, self._news = self._news, []
+            return news
         while not self._error:
             try:
                 async with asyncio.timeout_at(self._deadline) if self._deadline else _FOREVER:

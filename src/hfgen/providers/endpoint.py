@@ -10,7 +10,8 @@ from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.hub.client import find_token
-from hfgen.providers.plan import Plan, known_task, planned, wanted
+from hfgen.providers.fitting import ready
+from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
@@ -49,8 +50,8 @@ async def plan_endpoint(
     root = Target(address.root, server.kind, generation.model, token, label=label)
     if row.dialect.raw:
         facts = await _rendered_with(asked, generation, server, root, session)
-        return planned(generation, Route(row.dialect, target), facts)
-    plan = planned(generation, Route(row.dialect, target), facts_of_server(asked, server, root))
+        return await ready(generation, Route(row.dialect, target), facts, session)
+    plan = await ready(generation, Route(row.dialect, target), facts_of_server(asked, server, root), session)
     if address.api or want != "chat" or not server.chat_template:
         return plan
     return replace(plan, rendered=partial(_rendered, asked, generation, server, root, session))
@@ -93,7 +94,7 @@ async def _rendered(
     if row is None:
         return None
     facts = await prompt_facts(asked, server, root, session)
-    return planned(generation, Route(row.dialect, replace(root, base=root.base + row.base)), facts)
+    return await ready(generation, Route(row.dialect, replace(root, base=root.base + row.base)), facts, session)
 
 
 def _name_there(model: str, server: ServerFacts) -> str:

@@ -24,6 +24,7 @@ class Plan:
         facts: What is known of the model.
         rendered: Plans the same request as a rendered prompt, at the same server, or None where it takes none: an
             answer that breaks off goes on there.
+        trimmed: Which messages were left out to fit the context, "" when none was.
     """
 
     generation: Generation
@@ -31,6 +32,7 @@ class Plan:
     thinking: bool = False
     facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
+    trimmed: str = ""
 
 
 def wanted(generation: Generation, facts: ModelFacts) -> Want:

@@ -86,7 +86,9 @@ class Recovery:
         if not self._shape.started:
             self._plan = await self._planned()
             self._shape = _shape(self._plan)
-            return self._asking(Request(self._plan.generation, self._plan.route))
+            told = self._attempts > 1 or not self._plan.trimmed
+            news = () if told else (Progress("trimmed", self._plan.trimmed),)
+            return self._asking(Request(self._plan.generation, self._plan.route), news=news)
         for _ in self._ways:
             plan = await self._planned()
             raw = await rendered(plan)
@@ -135,13 +137,13 @@ class Recovery:
         place = self._place % len(self._ways)
         return next((form for form in forms(plan, raw, self._shape) if (place, form) not in self._ruled_out), None)
 
-    def _asking(self, asked: Request, join: tuple[Join, Resumed] | None = None) -> Attempt:
+    def _asking(self, asked: Request, join: tuple[Join, Resumed] | None = None, news: Sequence[Event] = ()) -> Attempt:
         generation, route = asked
         request = route.dialect.encode(generation, route.target)
         say_dropped(route.target.name, request.dropped, strict=generation.strict)
         target = route.target
         _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", route.dialect.name, request.url)
-        return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join)
+        return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join, news)
 
     def _continuing(self, rest: Continuation) -> Attempt:
         self._shape.reopen(rest.resent)

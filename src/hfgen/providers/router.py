@@ -8,7 +8,8 @@ from hfgen.facts import ModelFacts, ProviderMapping
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
 from hfgen.hub.client import model_facts
-from hfgen.providers.plan import Plan, known_task, planned, wanted
+from hfgen.providers.fitting import ready
+from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.routes import IMAGE_PROVIDERS, RAW_PROVIDERS, SERVERS, Route, Row
 from hfgen.sources import is_path
 from hfgen.transport.session import Session
@@ -41,11 +42,11 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
     want = wanted(generation, facts)
     if want == "chat":
         name = f"{facts.id}:{choice}" if choice and choice != "auto" else facts.id
-        return planned(generation, _route(SERVERS["router", "chat"], token, name, generation), facts)
+        return await ready(generation, _route(SERVERS["router", "chat"], token, name, generation), facts, session)
     rows = IMAGE_PROVIDERS if want == "image" else RAW_PROVIDERS
     mapping = _serving(facts, choice if choice not in catalogue.POLICIES else "", rows)
     route = _route(rows[mapping.provider], token, mapping.provider_id, generation, mapping.provider)
-    return planned(generation, route, facts)
+    return await ready(generation, route, facts, session)
 
 
 def _route(row: Row, token: str, model: str, generation: Generation, provider: str = "") -> Route:

@@ -1,0 +1,130 @@
+"""The last steps of planning: the conversation is made to fit, and rendered where it holds nobody up."""
+
+import asyncio
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from time import thread_time
+from typing import Final, TypeVar
+
+from hfgen.errors import PromptError
+from hfgen.facts import ModelFacts
+from hfgen.generation import Generation
+from hfgen.messages import Messages, text_of
+from hfgen.prompts.budget import fit, least, room, too_long
+from hfgen.prompts.inputs import render
+from hfgen.providers.plan import Plan, planned
+from hfgen.providers.routes import Route
+from hfgen.providers.tokens import Counter, counter_of
+from hfgen.transport.session import Session
+
+T = TypeVar("T")
+
+_SMALL: Final = 32_768  # characters; such a prompt is rendered in less than the hop to a thread and back is worth
+_QUICK: Final = 0.002  # seconds
+_MOST_CORRECTIONS: Final = 3
+_MARGIN: Final = 1.02
+_MOST_TEMPLATES: Final = 256
+_quick: dict[int, None] = {}
+
+
+class ConversationTrimmed(UserWarning):
+    """Messages were left out, because the conversation is longer than the model's context."""
+
+
+async def ready(generation: Generation, route: Route, facts: ModelFacts, session: Session) -> Plan:
+    """The plan for a route, with a conversation that fits the model's context where that is known.
+
+    Raises:
+        PromptError: The template refuses the conversation, or not even its last turn fits.
+        UsageError: As `planned`.
+    """
+    generation, trimmed = await _fitted(generation, route, facts, session)
+    plan = await _aside(partial(planned, generation, route, facts), generation, facts)
+    return replace(plan, trimmed=trimmed)
+
+
+async def _fitted(generation: Generation, route: Route, facts: ModelFacts, session: Session) -> tuple[Generation, str]:
+    if not (generation.fit and facts.context and generation.messages) or generation.prompt is not None:
+        return generation, ""
+    limit = room(facts.context, generation.sampling.max_tokens)
+    if route.dialect.paints or _size(generation) * 4 + _overhead(generation) <= limit:
+        return generation, ""  # no tokenizer makes more tokens than bytes
+    count = counter_of(route.target, facts.id, session)
+    try:
+        whole = await _aside(partial(_rendered, generation, facts, generation.messages), generation, facts)
+    except PromptError:
+        if route.dialect.raw:
+            raise
+        return generation, ""  # the server renders it, by a template of its own
+    tokens = await count(whole)
+    if tokens <= limit:
+        return generation, ""
+    rest, tokens = await _shortened(generation, facts, limit, count, tokens / len(whole))
+    said = (
+        f"the {len(generation.messages) - len(rest)} oldest of {len(generation.messages)} messages were left out: "
+        f"{tokens} tokens are left of a context of {facts.context}"
+    )
+    warnings.warn(said, ConversationTrimmed, stacklevel=2)
+    return replace(generation, messages=tuple(rest)), said
+
+
+async def _shortened(
+    generation: Generation, facts: ModelFacts, limit: int, count: Counter, rate: float
+) -> tuple[Messages, int]:
+    """The messages that fit, and their tokens.
+
+    The whole and what is left are counted; between the two a text has tokens by its length, so few questions are asked.
+    """
+    rendered = partial(_rendered, generation, facts)
+    for _ in range(_MOST_CORRECTIONS):
+        shorten = partial(fit, generation.messages, rendered, limit, _by_length(rate))
+        try:
+            rest = (await _aside(shorten, generation, facts)).messages
+        except PromptError:
+            break  # not even the last turn, by its length: the count below decides
+        tokens = await count(rendered(rest))
+        if tokens <= limit:
+            return rest, tokens
+        rate *= _MARGIN * tokens / limit
+    rest = least(generation.messages)
+    tokens = await count(rendered(rest))
+    if tokens > limit:
+        raise too_long(tokens, limit)
+    return rest, tokens
+
+
+def _rendered(generation: Generation, facts: ModelFacts, messages: Messages) -> str:
+    return render(replace(generation, messages=tuple(messages)), facts)
+
+
+def _by_length(rate: float) -> Callable[[str], int]:
+    return lambda text: math.ceil(len(text) * rate)
+
+
+def _size(generation: Generation) -> int:
+    return sum(len(text_of(message.get("content"))) for message in generation.messages)
+
+
+def _overhead(generation: Generation) -> int:
+    """Tokens, rather too many, of what a template adds; tools and calls of tools are not guessed at."""
+    plain = not generation.tools and not any(message.get("tool_calls") for message in generation.messages)
+    return 512 + 64 * len(generation.messages) if plain else 1_000_000
+
+
+async def _aside(work: Callable[[], T], generation: Generation, facts: ModelFacts) -> T:
+    """Do it in a thread, unless the prompt is small and its template is known to be quick."""
+    key = hash(tuple(facts.templates.values()))
+    if key in _quick and _size(generation) <= _SMALL:
+        return work()
+
+    def timed() -> tuple[T, float]:
+        start = thread_time()
+        return work(), thread_time() - start
+
+    made, seconds = await asyncio.to_thread(timed)
+    if seconds < _QUICK and len(_quick) < _MOST_TEMPLATES:
+        _quick[key] = None
+    return made

@@ -1,0 +1,117 @@
+"""A conversation longer than the context, on its way to a server; and a template that takes its time."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from hfgen import HuggingFaceInference, Progress
+from hfgen.errors import PromptError, TemplateTooCostly
+from hfgen.events import Event
+from hfgen.messages import Message
+from hfgen.providers.fitting import ConversationTrimmed
+from loopback import Server, Visit, serving
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+)
+SLOW = "{% for a in range(99999) %}" + "{% set b = a / 3.0 - 1 %}" * 500 + "{% endfor %}"  # it runs into the time limit
+ANSWER = '{"choices": [{"index": 0, "delta": {"content": "ok"}, "text": "ok", "finish_reason": "stop"}]}'
+LONG: list[Message] = [
+    {"role": "system", "content": "Be brief."},
+    *(Message(role="assistant" if turn % 2 else "user", content=f"turn {turn} " * 40) for turn in range(100)),
+    {"role": "user", "content": "And now?"},
+]
+
+
+def llamacpp(template: str = CHATML, *, counts: bool = True) -> Any:
+    """A server that says of itself what llama.cpp says; a word is a token there."""
+    props = {"default_generation_settings": {"n_ctx": 2000}, "chat_template": template, "build_info": "b1"}
+
+    async def talk(visit: Visit) -> None:
+        if visit.path == "/props":
+            await visit.answer(json.dumps(props).encode())
+        elif visit.path == "/v1/models":
+            await visit.answer(b'{"data": [{"id": "m", "owned_by": "llamacpp"}]}')
+        elif visit.path == "/tokenize" and counts:
+            words = json.loads(visit.body)["content"].split()
+            await visit.answer(json.dumps({"tokens": list(range(len(words)))}).encode())
+        elif visit.path.startswith("/v1/") and visit.method == "POST":
+            await visit.begin_stream()
+            await visit.event(ANSWER)
+            await visit.event("[DONE]")
+            await visit.end_stream()
+        else:
+            await visit.answer(b"{}", status="404 Not Found")
+
+    return talk
+
+
+async def answered(server: Server, messages: list[Message], **options: Any) -> list[Event]:
+    answer = HuggingFaceInference.create_async_generator("m", messages, api_base=server.url, max_tokens=100, **options)
+    return [event async for event in answer]
+
+
+def sent(server: Server) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(server.visits[-1].body)
+    return body
+
+
+@pytest.mark.parametrize("mode", ["chat", "raw"])
+async def test_the_oldest_turns_are_left_out_and_the_caller_is_told(mode: str) -> None:
+    async with serving(llamacpp()) as server:
+        with pytest.warns(ConversationTrimmed, match="oldest of 102 messages"):
+            events = await answered(server, LONG, mode=mode)
+    trimmed = [event for event in events if isinstance(event, Progress) and event.stage == "trimmed"]
+    assert len(trimmed) == 1
+    assert "of a context of 2000" in trimmed[0].detail
+    text = json.dumps(sent(server))
+    assert "Be brief." in text
+    assert "And now?" in text
+    assert "turn 99" in text
+    assert "turn 0 " not in text
+    assert len(text.split()) > 1000
+    assert sum(visit.path == "/tokenize" for visit in server.visits) <= 4
+
+
+async def test_without_a_tokenizer_route_an_estimate_does() -> None:
+    async with serving(llamacpp(counts=False)) as server:
+        with pytest.warns(ConversationTrimmed):
+            await answered(server, LONG)
+    assert "turn 0 " not in json.dumps(sent(server))
+
+
+async def test_fit_false_sends_everything() -> None:
+    async with serving(llamacpp()) as server:
+        await answered(server, LONG, fit=False)
+    assert len(sent(server)["messages"]) == 102
+
+
+async def test_a_short_conversation_costs_no_counting() -> None:
+    async with serving(llamacpp()) as server:
+        await answered(server, [{"role": "user", "content": "Hi"}], mode="raw")
+    assert not [visit for visit in server.visits if visit.path == "/tokenize"]
+
+
+async def test_a_last_turn_that_cannot_fit_is_an_error_with_both_numbers() -> None:
+    async with serving(llamacpp()) as server:
+        with pytest.raises(PromptError, match=r"takes 300\d tokens .* and 1900 fit"):
+            await answered(server, [*LONG, {"role": "user", "content": "word " * 3000}])
+
+
+async def test_the_event_loop_lives_while_a_template_is_stopped() -> None:
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.01)
+            beats += 1
+
+    async with serving(llamacpp(SLOW)) as server:
+        heart = asyncio.ensure_future(beat())
+        with pytest.raises(TemplateTooCostly):
+            await answered(server, [{"role": "user", "content": "Hi"}], mode="raw")
+        heart.cancel()
+    assert beats > 10
