@@ -1,0 +1,28 @@
+"""The figures of `faults.goals` against what is promised; each is measured in a fresh process."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+_MOST = {
+    "resume": {"after_reset_ms": 50, "after_silence_ms": 100},
+    "storm": {"requests_per_call": 1.5},
+    "leaving": {"sockets_left": 0, "tasks_left": 0},
+    "memory": {"endless_line_mib": 32, "bomb_mib": 32, "firehose_mib": 8},
+}
+
+
+@pytest.mark.parametrize("goal", _MOST)
+async def test_a_promised_figure_is_kept(goal: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "faults.goals", goal),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    said, _ = await process.communicate()
+    figures = json.loads(said)
+    assert figures.get("seen_in_time", 200) == 200
+    assert {name: figures[name] for name, most in _MOST[goal].items() if figures[name] > most} == {}
