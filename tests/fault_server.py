@@ -17,7 +17,10 @@ from typing import Any, Final
 from loopback import Visit
 
 MODES: Final = ("vllm", "tgi", "llamacpp", "mistral", "restart", "glue", "reject")
-_WORDS: Final = ["ship", "tide", "über", "鯨", "rope", "🐋", "mast", "\n\n", "deck", "", "keel", "data:", "<|im_end|>", "[DONE]", "wind's", "sail"]
+_WORDS: Final = (
+    *("ship", "tide", "über", "鯨", "rope", "🐋", "mast", "\n\n", "deck", "", "keel"),
+    *("data:", "x", "<|im_end|>", "[DONE]", "wind's", "sail"),
+)
 _SEED: Final = "Story "
 
 

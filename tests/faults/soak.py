@@ -1,4 +1,4 @@
-"""Many streams, one in ten broken, for a long time: `python -m faults.soak [SECONDS] [STREAMS]`; 600 and 64 if not said.
+"""Many streams, one in ten broken, for a long time: `python -m faults.soak [SECONDS] [STREAMS]`, 600 and 64 by default.
 
 Prints texts that were wrong, how fast memory grows, and descriptors before and after.
 """
@@ -50,6 +50,7 @@ async def soak(seconds: float, streams: int) -> dict[str, float]:
     async def watch() -> None:
         while True:
             await asyncio.sleep(seconds / 20)
+            server.visits.clear()  # the server's own memory is not what is measured
             marks.append((time.monotonic(), _resident_mib()))
 
     async with serving(FaultServer().talk) as server:
@@ -65,4 +66,5 @@ async def soak(seconds: float, streams: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(soak(float((sys.argv[1:2] and sys.argv[1]) or 600), int((sys.argv[2:3] or ["64"])[0])))))
+    length, width = [float(word) for word in (*sys.argv[1:], *("600", "64")[len(sys.argv) - 1 :])]
+    print(json.dumps(asyncio.run(soak(length, int(width)))))

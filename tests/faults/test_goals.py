@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-_MOST = {
+_MOST: dict[str, dict[str, float]] = {
     "resume": {"after_reset_ms": 50, "after_silence_ms": 100},
     "storm": {"requests_per_call": 1.5},
     "leaving": {"sockets_left": 0, "tasks_left": 0},
@@ -26,3 +26,15 @@ async def test_a_promised_figure_is_kept(goal: str) -> None:
     figures = json.loads(said)
     assert figures.get("seen_in_time", 200) == 200
     assert {name: figures[name] for name, most in _MOST[goal].items() if figures[name] > most} == {}
+
+
+async def test_a_short_soak_ends_with_no_wrong_text_and_no_descriptor_left() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "faults.soak", "30", "16"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    figures = json.loads((await process.communicate())[0])
+    assert figures["wrong"] == 0
+    assert figures["broken"] == 0, "every fault of the soak can be healed"
+    assert figures["descriptors"] < 16
