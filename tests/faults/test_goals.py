@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+# They measure time: not beside the faults, in whichever process those are.
+pytestmark = pytest.mark.xdist_group("faults")
+
 _MOST: dict[str, dict[str, float]] = {
     "resume": {"after_reset_ms": 50, "after_silence_ms": 100},
     "storm": {"requests_per_call": 1.5},

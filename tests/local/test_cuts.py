@@ -29,21 +29,24 @@ class Cutter:
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.read(65536)
-        after, left = None, 0
-        if first.startswith(b"POST"):
-            after, self.after = self.after, None
+        left = 2**60
+        if first.startswith(b"POST") and self.after is not None:
+            left, self.after = self.after, None
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         back.write(first)
         onward = asyncio.create_task(_pump(reader, back))
-        left = 2**60 if after is None else after
-        with contextlib.suppress(OSError):
+        try:
             while left and (data := await there.read(65536)):
                 writer.write(data[:left])
                 left -= len(data[:left])
                 await writer.drain()
-        onward.cancel()
-        writer.close()
-        back.close()
+        except OSError:
+            pass
+        finally:
+            onward.cancel()
+            writer.close()
+            back.close()
+            await asyncio.gather(onward, writer.wait_closed(), back.wait_closed(), return_exceptions=True)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,11 +59,19 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @asynccontextmanager
 async def cutting(target: Target) -> AsyncIterator[tuple[Cutter, str]]:
     cutter = Cutter(int(target.base.rpartition(":")[2].partition("/")[0]))
-    server = await asyncio.start_server(cutter.talk, "127.0.0.1", 0)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.get_running_loop().create_task(cutter.talk(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
         yield cutter, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.mark.timeout(900)
