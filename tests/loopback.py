@@ -73,13 +73,12 @@ async def serving(talk: Talk, port: int = 0, tls: ssl.SSLContext | None = None) 
                 await talk(visit)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
-        finally:
-            writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(connection(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also where it was cancelled before it began
 
     listener = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
     server = Server(listener.sockets[0].getsockname()[1], "https" if tls else "http")

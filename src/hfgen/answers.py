@@ -184,7 +184,7 @@ def unreadable(data: bytes, what: str) -> ServerError:
         return ServerError(f"the server answered with an empty body in place of {what}")
     if is_page(data):
         return ServerError(
-            f"the server answered with a web page in place of {what}: {snippet(data)}",
+            f"the server answered with a web page (HTML) in place of {what}: {snippet(data)}",
             hint="Is api_base the address of the API?",
         )
     return ServerError(f"the server's answer is not {what}: {snippet(data)}")
