@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+from typing_extensions import override
 
 from hfgen.cli.asking import Asking, opening
 from hfgen.cli.output import Output, error_lines, output_for
@@ -26,7 +27,17 @@ def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
-@click.command("chat")
+class Chat(click.Command):
+    """`hfgen chat`, whose usage errors reach a program that asks for JSON too."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the flags; where one is wrong, `--json` among the words is enough to answer in JSON."""
+        with error_lines(as_json="--json" in args):
+            return super().parse_args(ctx, args)
+
+
+@click.command("chat", cls=Chat)
 @click.argument("prompt", nargs=-1)
 @click.option(
     "-m", "--model", envvar="HFGEN_MODEL", shell_complete=_names, help="owner/name[:provider], an alias, or local."

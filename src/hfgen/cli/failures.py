@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 import click
 
 from hfgen.cli.terminal import aside, complain
+from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
 
 _INTERRUPTED: Final = 130
@@ -55,7 +56,7 @@ def reader_gone() -> NoReturn:
 
 def _told(error: Exception) -> int:
     if isinstance(error, HfgenError):
-        complain(f"hfgen: {error}")
+        complain(f"hfgen: {reworded(error)}")
         return error.exit_code
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     complain(f"hfgen: {what}\nThis is a bug in hfgen; HFGEN_DEBUG=1 shows where it is.")
