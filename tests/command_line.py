@@ -137,12 +137,14 @@ class Terminal:
 
 
 @asynccontextmanager
-async def terminal(*words: str, size: tuple[int, int] = (80, 24), **more: str) -> AsyncIterator[Terminal]:
-    """`hfgen` on a terminal of so many columns and rows, all three streams."""
+async def terminal(
+    *words: str, size: tuple[int, int] = (80, 24), program: tuple[str, ...] = HFGEN, **more: str
+) -> AsyncIterator[Terminal]:
+    """`hfgen`, or another program, on a terminal of so many columns and rows, all three streams."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     process = await asyncio.create_subprocess_exec(
-        *HFGEN, *words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**more),
+        *program, *words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**more),
         preexec_fn=lambda: os.login_tty(theirs),
     )  # fmt: skip
     os.close(theirs)

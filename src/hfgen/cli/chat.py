@@ -27,6 +27,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
+def _files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
 class Chat(click.Command):
     """`hfgen chat`, whose usage errors reach a program that asks for JSON too."""
 
@@ -55,7 +59,14 @@ class Chat(click.Command):
 @click.option("--proxy", help="http://… or socks5://…")
 @click.option("--no-stream", is_flag=True, help="Show the answer when it is whole.")
 @click.option("--continue-text", metavar="TEXT", help="The assistant's unfinished words, to be continued.")
-@click.option("-a", "--attach", multiple=True, metavar="FILE|URL", help="A picture for a model that sees.")
+@click.option(
+    "-a",
+    "--attach",
+    multiple=True,
+    metavar="FILE|URL",
+    shell_complete=_files,
+    help="A picture for a model that sees.",
+)
 @click.option("-r", "--raw", is_flag=True, help="Send the prompt as it is, without a chat template.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line; the last is a finish or an error.")
 @click.option("--no-markdown", is_flag=True, help="Plain text on a terminal too.")
