@@ -12,6 +12,7 @@ import sys
 import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from loopback import Visit
@@ -107,6 +108,12 @@ class Terminal:
                 self._news.clear()
                 await self._news.wait()
         self._seen = at + len(text)
+
+    def fall_asleep(self) -> None:
+        """Wait until it waits for keys: Python's readline loses a Ctrl-C that comes just before it does."""
+        status = Path(f"/proc/{self._process.pid}/stat")
+        while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "S":
+            os.sched_yield()
 
     async def end(self) -> int:
         """Wait until it has left."""

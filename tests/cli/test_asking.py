@@ -84,7 +84,11 @@ async def test_a_wrong_token_is_exit_code_4_and_stays_secret(refusing: str) -> N
         return web.json_response({"error": "Invalid credentials in Authorization header"}, status=401)
 
     async with serving_hub() as hub:
-        hub.replies["/api/models/a/b"] = {"id": "a/b", "pipeline_tag": "text-generation", "tags": ["conversational"]}
+        hub.replies["/api/models/a/b"] = {
+            "id": "a/b",
+            "pipeline_tag": "text-generation",
+            "config": {"tokenizer_config": {"chat_template": "x"}},
+        }
         hub.replies[refusing] = refuse
         where = {"HF_ENDPOINT": hub.url, "HF_INFERENCE_ENDPOINT": hub.url}
         code, out, err = await hfgen("-m", "a/b", "-v", "hi", HF_TOKEN="hf_wrong_wrong_wrong", **where)

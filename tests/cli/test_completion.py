@@ -43,7 +43,7 @@ async def bash(path: str, **more: str) -> AsyncIterator[Terminal]:
         ("hfgen models sh", "hfgen models show "),
         ("hfgen --api-b", "hfgen --api-base "),
         ("hfgen chat --no-st", "hfgen chat --no-stream "),
-        ("hfgen -m qwen-2.5-7", "hfgen -m qwen-2.5-7b "),
+        ("hfgen -m qwen-3", "hfgen -m qwen-3-32b "),
         ("hfgen --model-file some-f", "hfgen --model-file some-file.gguf "),
         ("hfgen -a some-f", "hfgen -a some-file.gguf "),
     ],

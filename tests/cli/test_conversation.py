@@ -129,9 +129,11 @@ async def test_two_ctrl_c_at_the_prompt_leave() -> None:
         await screen.until(">>> ")
         screen.type("unfinished")
         await screen.until("unfinished")
+        screen.fall_asleep()
         screen.interrupt()
         await screen.until("once more")
         await screen.until(">>> ")
+        screen.fall_asleep()
         screen.interrupt()
         assert await screen.end() == 130
     assert "Traceback" not in screen.written
@@ -178,6 +180,7 @@ async def test_a_model_that_nobody_here_can_run_is_not_changed_to(tmp_path: Path
         await screen.until(">>> ")
         screen.type("/model\n")
         await screen.until("model: some/model")
+        await screen.until(">>> ")
         screen.type("\x04")
         assert await screen.end() == 0
 
