@@ -11,7 +11,6 @@ from typing import Final, NoReturn
 import click
 
 from hfgen.cli.terminal import aside, complain
-from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
 
 _INTERRUPTED: Final = 130
@@ -56,6 +55,8 @@ def reader_gone() -> NoReturn:
 
 def _told(error: Exception) -> int:
     if isinstance(error, HfgenError):
+        from hfgen.cli.wording import reworded  # noqa: PLC0415 - 15 ms, for errors only
+
         complain(f"hfgen: {reworded(error)}")
         return error.exit_code
     what = f"{type(error).__name__}: {error}".rstrip(": ")
