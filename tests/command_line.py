@@ -11,7 +11,8 @@ import subprocess
 import sys
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from loopback import Visit
@@ -108,6 +109,12 @@ class Terminal:
                 await self._news.wait()
         self._seen = at + len(text)
 
+    def fall_asleep(self) -> None:
+        """Wait until it waits for keys: Python's readline loses a Ctrl-C that comes just before it does."""
+        status = Path(f"/proc/{self._process.pid}/stat")
+        while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "S":
+            os.sched_yield()
+
     async def end(self) -> int:
         """Wait until it has left."""
         async with asyncio.timeout(30):
@@ -136,15 +143,19 @@ class Terminal:
         return True
 
 
-@asynccontextmanager
-async def terminal(*words: str, size: tuple[int, int] = (80, 24), **more: str) -> AsyncIterator[Terminal]:
+def terminal(*words: str, size: tuple[int, int] = (80, 24), **more: str) -> AbstractAsyncContextManager[Terminal]:
     """`hfgen` on a terminal of so many columns and rows, all three streams."""
+    return terminal_of(*HFGEN, *words, size=size, env=environment(**more))
+
+
+@asynccontextmanager
+async def terminal_of(*program: str, size: tuple[int, int], env: dict[str, str]) -> AsyncIterator[Terminal]:
+    """A program on a terminal, all three streams."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     process = await asyncio.create_subprocess_exec(
-        *HFGEN, *words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**more),
-        preexec_fn=lambda: os.login_tty(theirs),
-    )  # fmt: skip
+        *program, stdin=theirs, stdout=theirs, stderr=theirs, env=env, preexec_fn=lambda: os.login_tty(theirs)
+    )
     os.close(theirs)
     opened = Terminal(process, ours)
     try:

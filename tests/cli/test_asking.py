@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from aiohttp import web
 
 from command_line import Talker, hfgen, hfgen_bytes
 from hub_server import serving_hub
@@ -50,12 +51,70 @@ async def test_each_error_class_has_its_exit_code_and_names_the_server(status: s
         (["-o", "tools", "3"], "a JSON list"),
         (["-a", "/nowhere.png"], "No such file"),
         (["--max-tokens", "many"], "not a valid integer"),
+        (["-o", "seed", "-1"], "--seed -1"),
+        (["--api-base", "ftp://x"], "--api-base is ftp"),
     ],
 )
 async def test_a_wrong_value_is_said_in_plain_words(words: list[str], said: str) -> None:
     code, out, err = await hfgen(*words, "hi")
     assert (code, out) == (2, "")
     assert said in err
+
+
+@pytest.mark.parametrize("words", [("--max-tokens", "many"), ("--no-such-flag",), ("-o", "top_p", "abc"), ()])
+async def test_wrong_usage_is_an_error_line_too_where_json_was_asked_for(words: tuple[str, ...]) -> None:
+    code, out, err = await hfgen("--json", *words)
+    line = json.loads(out)
+    assert (code, line["type"], line["error"], line["exit_code"]) == (2, "error", "UsageError", 2)
+    assert line["message"] in err
+
+
+async def test_a_token_that_is_missing_is_said_at_once_in_flags() -> None:
+    code, out, err = await hfgen("-m", "some/model", "hi")
+    assert (code, out) == (4, "")
+    assert len(err.splitlines()) == 2, "nothing was waited for"
+    assert "-m local" in err
+    assert "--api-base" in err
+    assert "=" not in err
+
+
+@pytest.mark.parametrize("refusing", ["/api/models/a/b", "/v1/chat/completions"])
+async def test_a_wrong_token_is_exit_code_4_and_stays_secret(refusing: str) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response({"error": "Invalid credentials in Authorization header"}, status=401)
+
+    async with serving_hub() as hub:
+        hub.replies["/api/models/a/b"] = {
+            "id": "a/b",
+            "pipeline_tag": "text-generation",
+            "config": {"tokenizer_config": {"chat_template": "x"}},
+        }
+        hub.replies[refusing] = refuse
+        where = {"HF_ENDPOINT": hub.url, "HF_INFERENCE_ENDPOINT": hub.url}
+        code, out, err = await hfgen("-m", "a/b", "-v", "hi", HF_TOKEN="hf_wrong_wrong_wrong", **where)
+    assert (code, out) == (4, "")
+    assert "Invalid credentials" in err
+    assert "hf auth login" in err
+    assert "wrong_wrong" not in err
+    assert hub.asked[-1].path == refusing
+    assert hub.asked[-1].headers["Authorization"] == "Bearer hf_wrong_wrong_wrong"
+
+
+async def test_five_megabytes_are_piped_in_whole() -> None:
+    talker = Talker("ok")
+    text = "0123456789abcde\n" * (5 * 2**20 // 16)
+    async with serving(talker) as server:
+        code, out, _ = await hfgen("--api-base", server.url, "Summarise", stdin=text)
+    assert (code, out) == (0, "ok\n")
+    assert talker.asked[0]["messages"][0]["content"] == f"{text}Summarise"
+
+
+@pytest.mark.engine
+async def test_a_model_file_that_is_not_there_is_named() -> None:
+    code, out, err = await hfgen("--model-file", "nope.gguf", "hi")
+    assert (code, out) == (5, "")
+    assert "cannot read the model file nope.gguf" in err
+    assert "with --model-file" in err
 
 
 @pytest.mark.parametrize(
@@ -112,24 +171,3 @@ async def test_a_model_is_shown_with_its_offers_and_what_is_unknown_is_no_0() ->
     assert "groq\tlive\t?\t?\t?\t?\t?\t?\t?" in out
     assert json.loads(as_json)["offers"][1]["pricing"] is None
     assert listed == "a/b\t?\t?\t7\t?\n"
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [("hfgen mod", "models"), ("hfgen --api-b", "--api-base"), ("hfgen -m qwen-2.5-7", "qwen-2.5-7b")],
-)
-def test_bash_completes_commands_flags_and_models_offline(typed: str, offered: str) -> None:
-    words = typed.split()
-    program = f"""
-        hfgen() {{ {sys.executable} -c 'from hfgen.cli import main; main()' "$@"; }}
-        eval "$(_HFGEN_COMPLETE=bash_source {sys.executable} -c '
-import sys; sys.argv[0] = "hfgen"
-from hfgen.cli import main; main()')"
-        COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}
-        export COMP_WORDS COMP_CWORD
-        COMP_WORDS="{typed}" COMP_CWORD={len(words) - 1} _HFGEN_COMPLETE=bash_complete {sys.executable} -c '
-import sys; sys.argv[0] = "hfgen"
-from hfgen.cli import main; main()'
-    """
-    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
-    assert offered in done.stdout, done.stderr

@@ -79,7 +79,7 @@ async def test_a_picture_goes_along_and_what_is_none_does_not(tmp_path: Path) ->
     [
         (["-m", "some/model", "hi"], 4, "asks for a token"),
         (["--api-base", "http://127.0.0.1:9", "hi"], 7, "no connection"),
-        (["--api-base", "ftp://x", "hi"], 2, "api_base"),
+        (["--api-base", "ftp://x", "hi"], 2, "--api-base"),
         (["--temperature", "-1", "hi"], 2, "temperature"),
         (["chat"], 2, "there is no prompt"),
         (["chat", "--no-such-flag"], 2, "No such option"),

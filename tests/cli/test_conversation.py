@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -128,12 +129,60 @@ async def test_two_ctrl_c_at_the_prompt_leave() -> None:
         await screen.until(">>> ")
         screen.type("unfinished")
         await screen.until("unfinished")
+        screen.fall_asleep()
         screen.interrupt()
         await screen.until("once more")
         await screen.until(">>> ")
+        screen.fall_asleep()
         screen.interrupt()
         assert await screen.end() == 130
     assert "Traceback" not in screen.written
+
+
+async def test_it_opens_no_connection_after_those_that_asked_which_server_it_is() -> None:
+    """The probes are sent at once and leave a connection each; the questions take turns on these."""
+    talker = Talker("fine")
+    async with serving(talker) as server, terminal("--api-base", server.url) as screen:
+        for number in range(8):
+            await screen.until(">>> ")
+            screen.type(f"{number}\n")
+            await screen.until("fine")
+        await screen.until(">>> ")
+        screen.type("/exit\n")
+        assert await screen.end() == 0
+    ports = {"GET": set[int](), "POST": set[int]()}
+    for visit in server.visits:
+        ports[visit.method].add(visit.writer.get_extra_info("peername")[1])
+    assert len(talker.asked) == 8
+    assert ports["POST"] <= ports["GET"]
+
+
+async def test_without_an_engine_it_does_not_begin(tmp_path: Path) -> None:
+    """A module that cannot be found stands for one that is not installed."""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['xllamacpp'] = None")
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    for words in ((), ("chat",), ("-m", "local"), ("hi",)):
+        async with terminal(*words, PYTHONPATH=path) as screen:
+            assert await screen.end() == 5
+        assert ">>>" not in screen.written
+        for way in ("pip install 'hfgen[local]'", "HF_TOKEN", "--api-base"):
+            assert way in screen.written
+
+
+async def test_a_model_that_nobody_here_can_run_is_not_changed_to(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['xllamacpp'] = None")
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    async with terminal("-m", "some/model", HF_TOKEN="hf_none_none_none", PYTHONPATH=path) as screen:
+        await screen.until("A conversation with some/model.")
+        await screen.until(">>> ")
+        screen.type("/model local\n")
+        await screen.until("not installed")
+        await screen.until(">>> ")
+        screen.type("/model\n")
+        await screen.until("model: some/model")
+        await screen.until(">>> ")
+        screen.type("\x04")
+        assert await screen.end() == 0
 
 
 async def test_a_server_that_closed_the_connection_meanwhile_is_asked_anew() -> None:

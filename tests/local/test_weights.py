@@ -173,7 +173,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.gguf", tmp_path):
         with pytest.raises(ModelNotSupportedError, match=f"cannot read the model file {path}") as raised:
             check_gguf(path)
-        assert "--model-file" in raised.value.hint
+        assert "model_file=" in raised.value.hint
 
 
 @pytest.mark.engine

@@ -17,6 +17,23 @@ _COMMANDS: Final = {
     "render": "Print the exact prompt that a model would get.",
 }
 _OWN: Final = frozenset({"--help", "-h", "--version"})
+# \b is click's mark, the character itself: the paragraph after it keeps its lines.
+_HELP: Final = """\
+Stream text from any Hugging Face model, a server of yours, or the small model that comes along.
+
+\b
+hfgen "Why is the sky blue?"                       the local model, no token needed
+hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKEN)
+hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
+cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
+hfgen                                              a conversation
+hfgen chat --help                                  all flags of a question
+
+\b
+Exit codes: 0 done, 1 anything else, 2 wrong usage, 4 token, 5 no such model, 6 quota or rate,
+7 no answer, 8 cut off, 130 interrupted. NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are honoured;
+HFGEN_DEBUG=1 shows tracebacks.
+"""
 
 
 class Commands(click.Group):
@@ -71,26 +88,13 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Completion: eval "$(_HFGEN_COMPLETE=bash_source hfgen)" in your ~/.bashrc (zsh_source, fish_source too).',
 )
 @click.version_option(__version__, message="hfgen %(version)s")
 def group() -> None:
-    r"""Stream text from any Hugging Face model, a server of yours, or the small model that comes along.
-
-    \b
-    hfgen "Why is the sky blue?"                       the local model, no token needed
-    hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKEN)
-    hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
-    cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
-    hfgen                                              a conversation
-    hfgen chat --help                                  all flags of a question
-
-    \b
-    Exit codes: 0 done, 1 anything else, 2 wrong usage, 4 token, 5 no such model, 6 quota or rate,
-    7 no answer, 8 cut off, 130 interrupted. NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are honoured;
-    HFGEN_DEBUG=1 shows tracebacks.
-    """
+    """What the commands share: nothing but the name."""
 
 
 def main(args: Sequence[str] | None = None) -> None:

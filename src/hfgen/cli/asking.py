@@ -1,5 +1,6 @@
 """From the flags of the command line to a call of the library."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,25 @@ class Asking:
         return HuggingFaceInference.create_async_generator(
             self.model, messages, session=session, **{**self.arguments, **more}
         )
+
+    async def who(self) -> str:
+        """Who answers, for a person to read.
+
+        Raises:
+            ModelNotSupportedError: This machine does, and the engine is not installed or cannot run.
+        """
+        from hfgen.hub.client import find_token  # noqa: PLC0415 - brings the network along
+        from hfgen.providers.huggingface import HuggingFaceInference, is_local  # noqa: PLC0415
+        from hfgen.providers.local import check_engine  # noqa: PLC0415
+
+        model = self.model or ""
+        if self.arguments["api_base"]:
+            return model or "the server's model"
+        token = self.arguments["api_key"] or await find_token()
+        if not is_local(model, token, self.arguments["model_file"]):
+            return model or HuggingFaceInference.default_model
+        await asyncio.to_thread(check_engine)
+        return self.arguments["model_file"] or "the local model"
 
 
 def opening(given: Mapping[str, Any], text: str) -> list[Message]:

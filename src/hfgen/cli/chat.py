@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+from typing_extensions import override
 
 from hfgen.cli.asking import Asking, opening
 from hfgen.cli.output import Output, error_lines, output_for
@@ -26,7 +27,21 @@ def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
-@click.command("chat")
+def _files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+class Chat(click.Command):
+    """`hfgen chat`, whose usage errors reach a program that asks for JSON too."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the flags; where one is wrong, `--json` among the words is enough to answer in JSON."""
+        with error_lines(as_json="--json" in args):
+            return super().parse_args(ctx, args)
+
+
+@click.command("chat", cls=Chat)
 @click.argument("prompt", nargs=-1)
 @click.option(
     "-m", "--model", envvar="HFGEN_MODEL", shell_complete=_names, help="owner/name[:provider], an alias, or local."
@@ -44,7 +59,14 @@ def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
 @click.option("--proxy", help="http://… or socks5://…")
 @click.option("--no-stream", is_flag=True, help="Show the answer when it is whole.")
 @click.option("--continue-text", metavar="TEXT", help="The assistant's unfinished words, to be continued.")
-@click.option("-a", "--attach", multiple=True, metavar="FILE|URL", help="A picture for a model that sees.")
+@click.option(
+    "-a",
+    "--attach",
+    multiple=True,
+    metavar="FILE|URL",
+    shell_complete=_files,
+    help="A picture for a model that sees.",
+)
 @click.option("-r", "--raw", is_flag=True, help="Send the prompt as it is, without a chat template.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line; the last is a finish or an error.")
 @click.option("--no-markdown", is_flag=True, help="Plain text on a terminal too.")

@@ -55,7 +55,9 @@ def reader_gone() -> NoReturn:
 
 def _told(error: Exception) -> int:
     if isinstance(error, HfgenError):
-        complain(f"hfgen: {error}")
+        from hfgen.cli.wording import reworded  # noqa: PLC0415 - 15 ms, for errors only
+
+        complain(f"hfgen: {reworded(error)}")
         return error.exit_code
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     complain(f"hfgen: {what}\nThis is a bug in hfgen; HFGEN_DEBUG=1 shows where it is.")

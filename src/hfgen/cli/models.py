@@ -1,13 +1,26 @@
 """`hfgen models`: list, search, show, and fetch the local one."""
 
 import asyncio
+import sys
+from typing import Final
 
 import click
 from typing_extensions import override
 
-from hfgen.cli.terminal import aside
+from hfgen.cli.terminal import aside, draws
 from hfgen.errors import UsageError
 from hfgen.hub.catalogue import LOCAL_NAMES
+
+# \b is click's mark, the character itself: the paragraph after it keeps its lines.
+_HELP: Final = """\
+List, search and show models.
+
+\b
+hfgen models                    what can be asked for now, trending first
+hfgen models qwen coder         by words of their names
+hfgen models --task text-to-image
+hfgen models show llama-3.3-70b who serves it, at what price and speed
+"""
 
 
 class Words(click.Group):
@@ -22,16 +35,9 @@ class Words(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group("models", cls=Words)
+@click.group("models", cls=Words, help=_HELP)
 def command() -> None:
-    r"""List, search and show models.
-
-    \b
-    hfgen models                    what can be asked for now, trending first
-    hfgen models qwen coder         by words of their names
-    hfgen models --task text-to-image
-    hfgen models show llama-3.3-70b who serves it, at what price and speed
-    """
+    """What the commands share: nothing but the name."""
 
 
 @command.command("list")
@@ -72,4 +78,5 @@ def pull(model: str) -> None:
         raise UsageError(
             f"{model!r} is not fetched: only the local model runs on this machine", hint="hfgen models pull local"
         )
-    click.echo(str(find_weights() or pull_weights(aside)))
+    bar = sys.stderr if draws(sys.stderr) else None
+    click.echo(str(find_weights() or pull_weights(aside, bar=bar)))

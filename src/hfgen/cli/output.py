@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from hfgen.cli.terminal import draws
+from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
 from hfgen.events import Event
 
@@ -77,7 +78,11 @@ def error_lines(*, as_json: bool) -> Generator[None]:
         yield
     except HfgenError as error:
         if as_json:
-            _line(_error_line(error))
+            _line(_error_line(reworded(error)))
+        raise
+    except click.UsageError as error:
+        if as_json:
+            _line(ErrorLine("UsageError", error.format_message(), error.exit_code))
         raise
     except KeyboardInterrupt:
         if as_json:

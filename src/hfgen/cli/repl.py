@@ -12,6 +12,7 @@ from hfgen.cli.conversation import Conversation
 from hfgen.cli.lines import Lines
 from hfgen.cli.output import Output, error_lines
 from hfgen.cli.terminal import aside, complain
+from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
 from hfgen.events import Event
 from hfgen.transport.session import Session
@@ -32,10 +33,12 @@ def converse(given: Mapping[str, Any]) -> None:
 
     Raises:
         KeyboardInterrupt: Ctrl-C came twice in a row where a question was waited for.
+        ModelNotSupportedError: The local engine would have to answer, and cannot run here.
     """
     talk = Repl(given)
-    aside(f"A conversation with {talk.model_name}. /help for help, Ctrl-D to leave.")
     with asyncio.Runner() as runner:
+        who = runner.run(talk.asking.who())
+        aside(f"A conversation with {who}. /help for help, Ctrl-D to leave.")
         session = Session(proxy=given["proxy"])
         try:
             while (line := talk.lines.read()) is not None:
@@ -51,14 +54,8 @@ class Repl:
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.lines = Lines()
         self._given = given
-        self._asking = Asking.of(given)
+        self.asking = Asking.of(given)
         self._conversation = Conversation(given["system"] or "")
-
-    @property
-    def model_name(self) -> str:
-        """The model as the user named it."""
-        fallback = "the server's model" if self._asking.arguments.get("api_base") else "the default model"
-        return self._asking.model or fallback
 
     def turn(self, line: str, runner: asyncio.Runner, session: Session) -> bool:
         """Do what a line says; False to leave."""
@@ -78,10 +75,10 @@ class Repl:
             case "/continue" | "/regen":
                 complain("hfgen: there is no answer yet")
             case _:
-                self._set(word, rest.strip())
+                self._set(word, rest.strip(), runner)
         return True
 
-    def _set(self, word: str, rest: str) -> None:
+    def _set(self, word: str, rest: str, runner: asyncio.Runner) -> None:
         match word:
             case "/reset":
                 self._conversation.forget()
@@ -90,12 +87,20 @@ class Repl:
                 self._conversation.system = rest or self._conversation.system
                 aside(f"system: {self._conversation.system or '(none)'}")
             case "/model":
-                self._asking = replace(self._asking, model=rest or self._asking.model)
-                aside(f"model: {self.model_name}")
+                self._change_model(rest, runner)
             case "/" | "/help" | "/?":
                 aside(_HELP)
             case _:
                 complain(f"hfgen: there is no command {word}; /help lists them")
+
+    def _change_model(self, name: str, runner: asyncio.Runner) -> None:
+        changed = replace(self.asking, model=name or self.asking.model)
+        try:
+            aside(f"model: {runner.run(changed.who())}")
+        except HfgenError as error:
+            complain(f"hfgen: {reworded(error)}")
+        else:
+            self.asking = changed
 
     def _answer(self, runner: asyncio.Runner, session: Session, **more: str) -> None:
         """Answer the last question; an error or a Ctrl-C keeps the conversation, and what came."""
@@ -104,14 +109,14 @@ class Repl:
             with error_lines(as_json=self._given["as_json"]), heard.form:
                 runner.run(self._stream(heard, session, more))
         except HfgenError as error:
-            complain(f"hfgen: {error}")
+            complain(f"hfgen: {reworded(error)}")
         except KeyboardInterrupt:
             aside("stopped")
         self._conversation.hear(heard.text)
 
     async def _stream(self, heard: "_Heard", session: Session, more: Mapping[str, str]) -> None:
         await asyncio.sleep(0)  # connections that the server closed while the user was typing are noticed now
-        events = self._asking.ask(self._conversation.messages, session, **more)
+        events = self.asking.ask(self._conversation.messages, session, **more)
         await shown(events, heard.show)
 
 

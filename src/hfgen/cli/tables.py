@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from hfgen.cli.terminal import harmless, is_terminal
+from hfgen.cli.terminal import harmless, is_terminal, styled
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()) -> None:
@@ -24,7 +24,7 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: f
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim" if styled(sys.stdout) else "")
     for head in heads:
         table.add_column(head, justify="right" if head in right else "left", overflow="fold")
     for row in rows:

@@ -171,7 +171,7 @@ async def _answer(
         ways: list[Way]
         if bases:
             ways = [partial(plan_endpoint, asked, base, token, open_session) for base in bases]
-        elif _is_local(asked, token, model_file):
+        elif is_local(asked.model, token, model_file):
             await _check_local()
             fetched = bool(model_file) or await asyncio.to_thread(find_weights) is not None
             yield Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING)
@@ -184,10 +184,10 @@ async def _answer(
                 yield event
 
 
-def _is_local(asked: Generation, token: str | None, model_file: str | None) -> bool:
-    """Asked for by name or by file, or the default where no token is at hand."""
-    named = bool(model_file) or asked.model in catalogue.LOCAL_NAMES
-    return named or not (asked.model or token)
+def is_local(model: str, token: str | None, model_file: str | None = None) -> bool:
+    """Whether this machine answers where there is no `api_base`: by name or by file, or for want of a token."""
+    named = bool(model_file) or model in catalogue.LOCAL_NAMES
+    return named or not (model or token)
 
 
 async def _check_local() -> None:

@@ -42,7 +42,7 @@ _CPU_FEATURES: Final = ("avx2", "fma", "f16c", "bmi2")  # compiled into xllamacp
 _CPUINFO: Final = Path("/proc/cpuinfo")
 _QUOTED: Final = 3  # lines of llama.cpp's own words in an error; the first ones name the cause
 _LOG_STAMP: Final = re.compile(r"^[\d.]+ [A-Z] ")
-_WAYS_OUT: Final = "set HF_TOKEN to ask the Hugging Face router, or give api_base= (--api-base) for a server of yours"
+_WAYS_OUT: Final = "set HF_TOKEN to ask the Hugging Face router, or give api_base= for a server of yours"
 _INSTALL: Final = "pip install 'hfgen[local]'"
 
 _log: Final = logging.getLogger("hfgen.local")

@@ -32,8 +32,9 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
     if not token:
         raise MissingAuth(
             f"{model} is served by Hugging Face, which asks for a token, and none was found",
-            hint="Set HF_TOKEN or run `hf auth login`; or give the address of a server of your own (api_base=, "
-            "--api-base); or take the model that comes along: model='local', pip install 'hfgen[local]'.",
+            hint="Set HF_TOKEN or run `hf auth login`; or give the address of a server of your own (api_base=); "
+            "or take the model that comes along: model='local', pip install 'hfgen[local]'.",
+            status=401,  # what Hugging Face would say, were it asked; so it is not taken for a passing failure
         )
     repo, _, suffix = model.partition(":")
     facts = await _facts(replace(generation, model=repo), token, session)

