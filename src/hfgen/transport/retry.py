@@ -23,9 +23,7 @@ _PATIENCE: Final = 60.0  # the longest wait that a server may ask for; beyond it
 _MOST_ATTEMPTS: Final = 4
 _MOST_CONNECTING: Final = 5  # a server that is starting needs time, and costs nothing to ask
 _BUSY: Final = frozenset({408, 409, 425, 429})
-_PASSING: Final = frozenset(
-    {424, 500, 502, 503, 504, 529, 0, 200}
-)  # 0 and 200: an answer that is not what it should be
+_PASSING: Final = frozenset({424, 500, 502, 503, 504, 529, 0, 200})  # 0, 200: not what an answer should be
 
 
 class RetryBudget:
