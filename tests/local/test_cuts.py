@@ -16,7 +16,7 @@ from hfgen.wire import Target
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("weights", "engines")]
 
-_CUTS = int(os.environ.get("HFGEN_ENGINE_CUTS", "200"))
+_CUTS = int(os.environ.get("HFGEN_ENGINE_CUTS", "40"))
 _QUESTION = "Name ten animals of the sea, one a line, with a few words about each."
 
 

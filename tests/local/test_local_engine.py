@@ -104,14 +104,14 @@ async def test_no_web_page_may_read_its_answers(http: aiohttp.ClientSession, tar
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-async def test_it_goes_by_its_name_and_gives_each_slot_a_context_of_its_own(
+async def test_it_goes_by_its_name_and_gives_its_one_slot_the_models_whole_context(
     http: aiohttp.ClientSession, target: Target
 ) -> None:
     async with http.get(target.url("/models")) as answer:
         assert [model["id"] for model in (await answer.json())["data"]] == [LOCAL_MODEL]
     async with http.get(f"{target.origin}/props") as answer:
         props = await answer.json()
-    assert (props["default_generation_settings"]["n_ctx"], props["total_slots"]) == (4096, 4)
+    assert (props["default_generation_settings"]["n_ctx"], props["total_slots"]) == (8192, 1)
 
 
 async def test_a_stream_that_is_left_frees_its_slot_within_100_ms(http: aiohttp.ClientSession, target: Target) -> None:

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-_SLOTS: Final = 4  # four streams at once make 100 tokens/s on two cores, where one makes 45
-# Tokens of all slots together, 4096 for each. Not shared among them (`kv_unified`): there two requests that met in one
-# batch, such as one that was just given up and its successor, spoiled each other's answers.
-_CONTEXT: Final = 4 * 4096
+# One answer at a time. With several slots, a request that met in a batch with another one, such as one that had just been
+# given up, came out differently, and at times spoiled every answer after it (docs/decisions/0004-local-engine.md).
+_SLOTS: Final = 1
+_CONTEXT: Final = 8192  # what SmolLM2 was trained for, at 23 KiB a token
 _BATCH: Final = 128  # a request that is given up in its prompt phase is noticed between two batches only
 _MOST_THREADS: Final = 8  # one token of a small model is too little work to share among more
 _PROMPT_CACHE_MIB: Final = 0  # the slots keep their own
@@ -52,7 +52,6 @@ def _params(params: Any, file: str, name: str, key: str) -> Any:
     params.model_alias = {name}
     params.n_parallel = _SLOTS
     params.n_ctx = _CONTEXT
-    params.kv_unified = False
     params.n_batch = params.n_ubatch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
     params.cache_ram_mib = _PROMPT_CACHE_MIB
