@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-# One answer at a time. With several slots, a request that met in a batch with another one, such as one that had just been
-# given up, came out differently, and at times spoiled every answer after it (docs/decisions/0004-local-engine.md).
+# One answer at a time. With several slots, a request that met in a batch with another one, such as one just given up,
+# came out differently, and at times spoiled every answer after it (docs/decisions/0004-local-engine.md).
 _SLOTS: Final = 1
 _CONTEXT: Final = 8192  # what SmolLM2 was trained for, at 23 KiB a token
 _BATCH: Final = 128  # a request that is given up in its prompt phase is noticed between two batches only
