@@ -134,3 +134,12 @@ async def test_pip_is_quiet_elsewhere(another_pip: dict[str, Any]) -> None:
     assert (code, out) == (7, "")
     assert "no index" in err
     assert "--progress-bar" not in err
+
+
+async def test_a_server_that_is_not_there_is_waited_for_with_one_line_and_then_said() -> None:
+    code, out, err = await hfgen("--api-base", "http://127.0.0.1:9", "hi")
+
+    assert (code, out) == (7, "")
+    assert err.count("waiting:") == 1
+    assert "no connection to http://127.0.0.1:9: connection refused" in err
+    assert "after 5 attempts" in err

@@ -28,6 +28,7 @@ class PlainText:
         self._terminal = is_terminal(sys.stdout)
         self._meter = Meter()
         self._usage = Usage()
+        self._progressed: Progress | None = None
         self._ends_line = True
         self._thinking = False
         self._calls: dict[int, str] = {}
@@ -107,8 +108,9 @@ class PlainText:
         self._say(self._meter.summary(end, self._usage))
 
     def _progress(self, event: Progress) -> None:
-        if event.stage == "starting" and not self._verbose:
-            return
+        if event == self._progressed or (event.stage == "starting" and not self._verbose):
+            return  # the third attempt waits for what the second did
+        self._progressed = event
         self._say(f"{event.stage}: {event.detail}" if event.detail else event.stage)
 
     def _picture(self, image: ImageResponse) -> None:

@@ -89,4 +89,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"it answers with status {error.status}"
     reason = getattr(error, "os_error", None) or error
+    if isinstance(reason, ConnectionRefusedError):  # asyncio's own words tell the address a second time
+        return "connection refused"
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
