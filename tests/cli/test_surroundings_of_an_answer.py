@@ -143,3 +143,10 @@ async def test_a_server_that_is_not_there_is_waited_for_with_one_line_and_then_s
     assert err.count("waiting:") == 1
     assert "no connection to http://127.0.0.1:9: connection refused" in err
     assert "after 5 attempts" in err
+
+
+async def test_a_second_server_stands_in_for_the_first() -> None:
+    async with serving(Talker("Hi", " there")) as server:
+        code, out, _ = await hfgen("--api-base", "http://127.0.0.1:9", "--api-base", server.url, "hi")
+
+    assert (code, out) == (0, "Hi there\n")

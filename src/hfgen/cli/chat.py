@@ -2,8 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,11 +10,10 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from hfgen.cli.asking import Asking, opening
-from hfgen.cli.output import Output, error_lines, output_for
+from hfgen.cli.output import Output, error_lines, form_of, shown
 from hfgen.cli.question import question
 from hfgen.cli.terminal import is_terminal
 from hfgen.errors import UsageError
-from hfgen.events import Event
 from hfgen.messages import Message
 
 
@@ -48,7 +46,12 @@ class Chat(click.Command):
 )
 @click.option("-s", "--system", help="The system prompt.")
 @click.option("-o", "--option", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="Any option, such as top_p.")
-@click.option("--api-base", envvar="HFGEN_API_BASE", help="A server: its root, its /v1, or a full path.")
+@click.option(
+    "--api-base",
+    multiple=True,
+    envvar="HFGEN_API_BASE",
+    help="A server: its root, its /v1, or a full path. Again for others with the same model, which stand in for it.",
+)
 @click.option("--api-key", envvar="HFGEN_API_KEY", help="Its key; better in HFGEN_API_KEY than here.")
 @click.option("--model-file", type=click.Path(dir_okay=False), help="A GGUF file for the local engine.")
 @click.option("--provider", help="An Inference Provider, such as together.")
@@ -112,18 +115,6 @@ async def _stream(
 
     async with Session(proxy=proxy) as session:
         await shown(asking.ask(messages, session, **more), form.show)
-
-
-async def shown(events: AsyncGenerator[Event, None], show: Callable[[Event], None]) -> None:
-    """Show every event as it comes; leaving early closes the connection, so that the server stops."""
-    async with aclosing(events):
-        async for event in events:
-            show(event)
-
-
-def form_of(given: Mapping[str, Any]) -> Output:
-    """The form of the answer that was asked for."""
-    return output_for(as_json=given["as_json"], markdown=not given["no_markdown"], verbose=given["verbose"])
 
 
 def _interactive(words: tuple[str, ...], given: Mapping[str, Any]) -> bool:

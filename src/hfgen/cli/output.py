@@ -1,10 +1,10 @@
 """Where the events of an answer go: the answer on stdout, all else on stderr."""
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import aclosing, contextmanager
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import click
 import msgspec
@@ -40,6 +40,18 @@ def output_for(*, as_json: bool, markdown: bool, verbose: bool) -> Output:
     from hfgen.cli.plain import PlainText  # noqa: PLC0415 - `markdown` builds on it, too
 
     return PlainText(verbose=verbose)
+
+
+def form_of(given: Mapping[str, Any]) -> Output:
+    """The form of the answer that was asked for."""
+    return output_for(as_json=given["as_json"], markdown=not given["no_markdown"], verbose=given["verbose"])
+
+
+async def shown(events: AsyncGenerator[Event, None], show: Callable[[Event], None]) -> None:
+    """Show every event as it comes; leaving early closes the connection, so that the server stops."""
+    async with aclosing(events):
+        async for event in events:
+            show(event)
 
 
 class ErrorLine(msgspec.Struct, tag="error", tag_field="type"):

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from hfgen.cli.asking import Asking
-from hfgen.cli.chat import form_of, shown
 from hfgen.cli.conversation import Conversation
 from hfgen.cli.lines import Lines
-from hfgen.cli.output import Output, error_lines
+from hfgen.cli.output import Output, error_lines, form_of, shown
 from hfgen.cli.terminal import aside, complain
 from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
