@@ -1,6 +1,7 @@
 """What every test stands on: no network but loopback, no settings of the person who runs them, nothing that blocks."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,10 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
+
+from hfgen.hub.client import MODEL_DATA
+from hfgen.servers import tokenizer
+from hfgen.servers.detect import KNOWN
 
 _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -35,6 +40,12 @@ _HERE = {None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0"}
 _resolve = socket.getaddrinfo
 
 
+def pytest_configure() -> None:
+    """A suite that a shell runs in the background has Ctrl-C ignored, and so would every program that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _only_this_machine(host: str | None, *args: Any, **kwargs: Any) -> list[Any]:
     if host not in _HERE:
         raise socket.gaierror(socket.EAI_NONAME, f"tests ask nobody but this machine, and not {host!r}")
@@ -55,6 +66,14 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path_factory.getbasetemp() / "no-token"))
     monkeypatch.setenv("HF_ENDPOINT", _NOBODY)
     monkeypatch.setattr(socket, "getaddrinfo", _only_this_machine)
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Each test meets its servers for the first time: the port of one may be that of another test's before."""
+    KNOWN.clear()
+    tokenizer._ADDS_BOS.clear()
+    MODEL_DATA.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -89,6 +89,7 @@ async def serving(talk: Talk, port: int = 0, tls: ssl.SSLContext | None = None) 
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # a closed transport lets its socket go in the loop's next round
 
 
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Visit | None:

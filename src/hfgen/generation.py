@@ -1,14 +1,15 @@
 """All that was asked for, as one frozen value; checked here, before any I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from typing_extensions import TypedDict
 
 from hfgen.errors import UnknownOption, UsageError
 from hfgen.limits import Limits
-from hfgen.messages import Messages, check_messages, ends_with_assistant
+from hfgen.messages import Message, Messages, check_messages, ends_with_assistant
 from hfgen.sizes import Size, size_of
 
 Mode: TypeAlias = Literal["auto", "chat", "raw"]
@@ -160,8 +161,12 @@ def generation(
     Raises:
         UsageError: A value that no server could take; the argument is named.
     """
+    messages = _conversation(messages)
     if prompt is None or messages:
         check_messages(messages)
+    check_type("model", model, str)
+    check_type("prompt", prompt, str)
+    check_type("extra_data", extra, Mapping)
     if action not in (None, *get_args(Action)):
         raise UsageError(f"action={action!r}: it must be one of {', '.join(get_args(Action))}, or None")
     continues = action == "continue"
@@ -170,10 +175,14 @@ def generation(
     mode: Mode = options.get("mode") or "auto"
     if mode not in get_args(Mode):
         raise UsageError(f"mode={mode!r}: it must be one of {', '.join(get_args(Mode))}")
+    special_tokens = options.get("special_tokens_in_content")
+    if special_tokens not in (None, *get_args(SpecialTokens)):
+        allowed = ", ".join(get_args(SpecialTokens))
+        raise UsageError(f"special_tokens_in_content={special_tokens!r}: it must be one of {allowed}")
     aspect_ratio, width, height = image
     return Generation(
         model=model,
-        messages=tuple(messages),
+        messages=messages,
         prompt=prompt,
         continues=continues,
         stream=stream,
@@ -196,7 +205,7 @@ def generation(
         bill_to=options.get("bill_to") or "",
         mode=mode,
         strict=options.get("strict", False),
-        special_tokens=options.get("special_tokens_in_content"),
+        special_tokens=special_tokens,
         heal=options.get("heal"),
         fit=options.get("fit", True),
         limits=limits,
@@ -217,16 +226,35 @@ def check_options(options: Mapping[str, object]) -> None:
         raise UnknownOption(f"no option is called {name!r}", hint=hint)
 
 
+def check_type(name: str, value: object, kind: type) -> None:
+    """Refuse an argument of another type, by its name; None is for the caller to judge.
+
+    Raises:
+        UsageError: It is of another type.
+    """
+    if value is not None and not isinstance(value, kind):
+        raise UsageError(
+            f"{name}={value!r}: it must be a {kind.__name__.lower()}, and this is a {type(value).__name__}"
+        )
+
+
+def _conversation(messages: Iterable[Message] | None) -> tuple[Message, ...]:
+    """The messages of a list, a tuple, or any other iterable."""
+    check_type("messages", messages, Iterable)
+    return tuple(messages or ())
+
+
 def _sampling(given: Mapping[str, Any]) -> Sampling:
     for name, (low, high) in _RANGES.items():
         value = given.get(name)
+        check_type(name, value, Real)
         if value is not None and not low <= value <= high:
             raise UsageError(f"{name}={value!r}: it must lie between {low} and {high}")
     seed = given.get("seed")
+    check_type("seed", seed, int)
     if seed is not None and not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"seed={seed!r}: it must lie between 0 and {_LARGEST_SEED}")
     max_tokens = given.get("max_tokens")
-    stop = given.get("stop") or ()
     return Sampling(
         max_tokens=None if max_tokens is None else _at_least("max_tokens", max_tokens, 1),
         temperature=given.get("temperature"),
@@ -234,7 +262,7 @@ def _sampling(given: Mapping[str, Any]) -> Sampling:
         top_p=given.get("top_p"),
         top_k=given.get("top_k"),
         min_p=given.get("min_p"),
-        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        stop=_stops(given.get("stop")),
         repetition_penalty=given.get("repetition_penalty"),
         presence_penalty=given.get("presence_penalty"),
         frequency_penalty=given.get("frequency_penalty"),
@@ -242,13 +270,24 @@ def _sampling(given: Mapping[str, Any]) -> Sampling:
     )
 
 
+def _stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
+    check_type("stop", stop, Sequence)
+    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    for one in stops:
+        check_type("stop", one, str)
+        if not one:
+            raise UsageError("stop holds an empty text, which every answer would stop at before it began")
+    return stops
+
+
 def _logprobs(asked: bool | int | None) -> int | None:
     if asked is None or asked is False:
         return None
-    return 0 if asked is True else asked
+    return 0 if asked is True else _at_least("logprobs", asked, 0)
 
 
 def _at_least(name: str, value: int, least: int) -> int:
+    check_type(name, value, int)
     if value < least:
         raise UsageError(f"{name}={value!r}: it must be at least {least}")
     return value

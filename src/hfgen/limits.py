@@ -36,9 +36,15 @@ class Limits:
         Raises:
             UsageError: A limit that is not above zero.
         """
-        named = {"timeout": timeout, "connect": connect, "first_token": first_token, "idle": idle, "total": total}
+        named: dict[str, object] = {
+            "timeout": timeout,
+            "connect": connect,
+            "first_token": first_token,
+            "idle": idle,
+            "total": total,
+        }
         for name, seconds in named.items():
-            if seconds is not None and not seconds > 0:
+            if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
                 raise UsageError(f"{name}={seconds!r}: a time limit is a number of seconds above 0, or None for none")
         patience = 10.0 if timeout is None else min(10.0, timeout)
         return cls(

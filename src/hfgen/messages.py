@@ -1,7 +1,7 @@
 """A conversation in the OpenAI shape, and the few questions that the rest of hfgen asks of it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NotRequired, TypeAlias
+from typing import Any, Literal, NotRequired, TypeAlias, cast
 
 from typing_extensions import TypedDict
 
@@ -112,3 +112,19 @@ def _check_message(index: int, message: object) -> None:
     if content is not None and not isinstance(content, (str, list, tuple)):
         kind = type(content).__name__  # pyright: ignore[reportUnknownArgumentType]
         raise UsageError(f"messages[{index}]['content'] is a {kind}; it must be a string, a list of parts, or None")
+    if isinstance(content, (list, tuple)):
+        for place, part in enumerate(cast("Sequence[object]", content)):
+            _check_part(f"messages[{index}]['content'][{place}]", part)
+
+
+def _check_part(where: str, part: object) -> None:
+    """What hfgen itself reads of a part; all else in it is the server's affair."""
+    if not isinstance(part, dict):
+        raise UsageError(f"{where} is a {type(part).__name__}, not a dict such as {{'type': 'text', 'text': 'Hello'}}")
+    known = cast("dict[str, object]", part)
+    if not isinstance(known.get("text", ""), str):
+        raise UsageError(f"{where}['text'] is a {type(known['text']).__name__}; it must be a string")
+    image = known.get("image_url", "")
+    url = cast("dict[str, object]", image).get("url") if isinstance(image, dict) else image
+    if not isinstance(url, str):
+        raise UsageError(f"{where}['image_url'] holds no URL; give {{'url': 'https://…'}}, or the URL itself")

@@ -36,6 +36,7 @@ class Target:
         base: The URL that a dialect's path is appended to, without a trailing slash.
         kind: Which server answers there.
         model: The model's name on this server's wire.
+        adapter: A LoRA adapter that TGI has for its one model, "" for the model itself.
         token: Sent to this target's origin only; never shown.
         headers: Further headers of every request to this target.
         path: The full path given by the user in place of the dialect's own, or "".
@@ -49,6 +50,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     path: str = ""
     label: str = ""
+    adapter: str = ""
 
     @property
     def origin(self) -> str:

@@ -211,7 +211,7 @@ def test_tools_are_in_a_rendered_prompt_and_lost_without_one() -> None:
 # --- TGI's chat route ------------------------------------------------------------------------------------------------
 
 
-def test_tgis_chat_has_a_model_of_one_name_and_its_own_form_of_a_schema() -> None:
+def test_tgis_chat_has_its_model_under_one_name_and_its_own_form_of_a_schema() -> None:
     body, dropped = sent(openai_chat, "tgi", response_format=FORMAT, sampling={"presence_penalty": 0.5})
     assert body["model"] == "tgi"
     assert body["response_format"] == {"type": "json_object", "value": SCHEMA}

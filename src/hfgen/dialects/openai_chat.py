@@ -36,7 +36,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     form = _form(generation, kind)
     body: dict[str, Any] = {
         # TGI takes any other name for a LoRA adapter's (router/src/lib.rs).
-        "model": "tgi" if kind == "tgi" else target.model,
+        "model": target.adapter or "tgi" if kind == "tgi" else target.model,
         "messages": list(generation.messages),
         "stream": True,
         "stream_options": {"include_usage": True},

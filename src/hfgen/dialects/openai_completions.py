@@ -30,7 +30,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     kind = target.kind
     takes = _TGI if kind == "tgi" else taken_by(kind)
     body: dict[str, Any] = {
-        "model": target.model,
+        "model": target.adapter or "tgi" if kind == "tgi" else target.model,  # as in openai_chat
         "prompt": generation.text,
         "stream": True,
         "stream_options": {"include_usage": True},

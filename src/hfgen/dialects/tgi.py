@@ -83,6 +83,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         # Only with this do the alternatives come, and `decode` knows by them that log probabilities were asked for.
         "top_n_tokens": None if asked.logprobs is None else max(1, asked.logprobs),
         "grammar": _grammar(generation.response_format),
+        "adapter_id": target.adapter or None,
     }
     body = task_body(generation.text, parameters, generation.extra, stream=True)
     takes = _TAKES | rendered(generation)

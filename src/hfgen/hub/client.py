@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from hfgen.errors import ConnectionFailed, HfgenError, MissingAuth, ModelNotSupportedError, ServerError
+from hfgen.errors import ConnectionFailed, HfgenError, MissingAuth, ModelNotSupportedError, ServerError, SessionClosed
 from hfgen.facts import ModelFacts
 from hfgen.hub.memory import Memory, fingerprint
 from hfgen.limits import Limits
@@ -38,6 +38,8 @@ _FIELDS: Final = (
 )
 _LIMITS: Final = Limits(connect=10.0, first_token=20.0, idle=20.0)
 _LARGEST: Final = 16 * 2**20
+_MOST_HUBS: Final = 16
+_SILENCE: Final = 30.0  # seconds for which a Hub that did not answer is not waited for by those who can do without
 _REPOSITORY: Final = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]{0,95}(?:/[\w-][\w.-]{0,95})?", re.ASCII)
 
 
@@ -101,14 +103,35 @@ class ModelCache(MutableMapping[str, Mapping[str, Any]]):
 
     def __init__(self, most: int = 512, lifetime: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._memory: Memory[tuple[str, str, str], Mapping[str, Any]] = Memory(most, lambda _: lifetime, clock)
+        self._silent: Memory[str, str] = Memory(_MOST_HUBS, lambda _: _SILENCE, clock)
 
     async def record(self, session: Session, model: str, token: str | None) -> Mapping[str, Any]:
         """The record itself, not to be changed; from the cache or the Hub."""
         hub = hub_endpoint()
-        given = self._memory.find((hub, model, self._ANYONE))
+        given = self.kept(model, token)
         if given is not None:
             return given
         return await self._memory.get((hub, model, fingerprint(token)), lambda: _ask(session, model, token))
+
+    async def record_at_hand(self, session: Session, model: str, token: str | None) -> Mapping[str, Any] | None:
+        """As `record`, or None where the Hub does not answer; for a while it is then not waited for again."""
+        hub = hub_endpoint()
+        if self._silent.find(hub):
+            return self.kept(model, token)
+        try:
+            return await self.record(session, model, token)
+        except (ModelNotSupportedError, MissingAuth, SessionClosed):
+            raise
+        except HfgenError:
+            if not hub_offline():  # which costs no time, and may be unset any moment
+                self._silent.put(hub, hub)
+            return None
+
+    def kept(self, model: str, token: str | None) -> Mapping[str, Any] | None:
+        """The record in the cache, not to be changed."""
+        hub = hub_endpoint()
+        given = self._memory.find((hub, model, self._ANYONE))
+        return self._memory.find((hub, model, fingerprint(token))) if given is None else given
 
     def __getitem__(self, model: str) -> Mapping[str, Any]:
         for key in reversed(self._keys(model)):
@@ -128,8 +151,9 @@ class ModelCache(MutableMapping[str, Mapping[str, Any]]):
             self._memory.forget(key)
 
     def clear(self) -> None:
-        """Forget every model, of every Hub."""
+        """Forget every model, of every Hub, and which Hub did not answer."""
         self._memory.clear()
+        self._silent.clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(model for hub, model, _ in self._memory.known() if hub == hub_endpoint()))
@@ -163,6 +187,19 @@ async def model_facts(
 ) -> ModelFacts:
     """What the Hub's record says, typed; errors as for `get_model_data`."""
     return ModelFacts.from_hub(await cache.record(session, model, token))
+
+
+async def facts_at_hand(
+    session: Session, model: str, token: str | None = None, *, cache: ModelCache = MODEL_DATA
+) -> ModelFacts | None:
+    """What the Hub's record says, for a caller who can do without: None where the Hub does not answer.
+
+    Raises:
+        ModelNotSupportedError: The Hub knows no such model.
+        MissingAuth: It is private or gated; in the Hub's own words.
+    """
+    record = await cache.record_at_hand(session, model, token)
+    return None if record is None else ModelFacts.from_hub(record)
 
 
 async def ask_hub(

@@ -9,10 +9,13 @@ from typing import Final
 from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
+from hfgen.hub.catalogue import router_endpoint
 from hfgen.hub.client import find_token
 from hfgen.providers.fitting import ready
+from hfgen.providers.notices import say_dropped
 from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
+from hfgen.providers.router import bill, plan_router
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.sources import is_path
@@ -36,18 +39,29 @@ async def plan_endpoint(
         ModelNotSupportedError: The server has no route for what was asked.
     """
     address = parse_api_base(api_base)
+    if address.root == router_endpoint() and address.api in ("", "chat"):
+        return await plan_router(generation, api_key or await find_token(), session)
     host = origin_of(address.root).rpartition("://")[2].partition(":")[0]
     ours = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
     token = api_key or (await find_token() if ours else None)
     server = await detect(session, address, token)
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
+    _say_lost(generation, server, label)
     asked, generation = generation.model, replace(generation, model=_name_there(generation.model, server))
     want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
-    target = Target(address.root + row.base, server.kind, generation.model, token, path=path, label=label)
-    root = Target(address.root, server.kind, generation.model, token, label=label)
+    root = Target(
+        address.root,
+        server.kind,
+        generation.model,
+        token,
+        headers=bill(generation) if server.kind == "router" else {},
+        label=label,
+        adapter=_adapter(generation.model, server),
+    )
+    target = replace(root, base=root.base + row.base, path=path)
     if row.dialect.raw:
         facts = await _rendered_with(asked, generation, server, root, session)
         return await ready(generation, Route(row.dialect, target), facts, session)
@@ -95,6 +109,22 @@ async def _rendered(
         return None
     facts = await prompt_facts(asked, server, root, session)
     return await ready(generation, Route(row.dialect, replace(root, base=root.base + row.base)), facts, session)
+
+
+def _say_lost(generation: Generation, server: ServerFacts, label: str) -> None:
+    """Only the router chooses among providers, and only Hugging Face sends a bill."""
+    lost = {"provider": generation.provider, "bill_to": generation.bill_to if server.kind != "router" else ""}
+    say_dropped(label, (name for name, value in lost.items() if value), strict=generation.strict)
+
+
+def _adapter(model: str, server: ServerFacts) -> str:
+    """The name where it is not that of TGI's own model, with or without its owner: then it is an adapter's.
+
+    TGI answers with its own model to a name that no adapter has (server/models/flash_causal_lm.py), so nothing is lost
+    where its model goes by the path that it was loaded from.
+    """
+    own = {name.lower() for full in server.models for name in (full, full.rpartition("/")[2])}
+    return model if server.kind == "tgi" and model and model.lower() not in own else ""
 
 
 def _name_there(model: str, server: ServerFacts) -> str:

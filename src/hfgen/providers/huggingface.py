@@ -12,7 +12,7 @@ from typing_extensions import Unpack, override
 
 from hfgen.errors import HfgenError, UsageError
 from hfgen.events import Event, FinishReason, Progress, Usage
-from hfgen.generation import Generation, Options, check_options, generation
+from hfgen.generation import Generation, Options, check_options, check_type, generation
 from hfgen.hub import catalogue
 from hfgen.hub.client import MODEL_DATA, find_token, get_model_data
 from hfgen.limits import Limits
@@ -75,7 +75,9 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         Raises:
             ModelNotSupportedError: The Hub knows no such model.
             MissingAuth: It is private or gated; in the Hub's own words.
+            UsageError: The session is another library's.
         """
+        _check_session(session)
         return await get_model_data(session, cls.get_model(model), await find_token())
 
     @override
@@ -110,7 +112,8 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
                 for the default (the local model where there is neither a token nor `api_base`).
             messages: The conversation in the OpenAI shape.
             stream: Kept from the reference class: False gathers the text and yields it in one piece.
-            proxy: URL of a proxy (`http://`, `socks5://`); else the usual environment variables.
+            proxy: URL of a proxy (`http://`, `socks5://`); else the usual environment variables. Beside `session` it
+                is for this call alone, which then has connections of its own.
             timeout: The longest silence in seconds, never the length of a healthy stream; None for no limit.
             api_base: A server of your own: its root, its `/v1`, or the full path. Several with the same model
                 stand in for each other.
@@ -154,7 +157,9 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         )
         if model_file and api_base:
             raise UsageError("model_file= is for the local engine, api_base= for another server: give one of them")
+        check_type("api_base", api_base, Sequence)
         bases = (api_base,) if isinstance(api_base, str) else tuple(api_base or ())
+        _check_session(session)
         return _answer(asked, session, proxy, bases, api_key, model_file)
 
 
@@ -216,6 +221,12 @@ async def _in_one_piece(events: AsyncGenerator[Event, None]) -> AsyncGenerator[E
                 yield "".join(pieces)
                 pieces.clear()
             yield event
+
+
+def _check_session(session: object) -> None:
+    if session is not None and not isinstance(session, Session):
+        kind = type(session).__name__
+        raise UsageError(f"session is a {kind}; it must be an hfgen.Session, which keeps a token with its origin")
 
 
 @asynccontextmanager

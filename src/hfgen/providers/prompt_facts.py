@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hfgen.errors import HfgenError
 from hfgen.facts import ModelFacts
-from hfgen.hub.client import find_token, hub_offline, model_facts
+from hfgen.hub.client import facts_at_hand, find_token, hub_offline
 from hfgen.servers.detect import ServerFacts
 from hfgen.servers.tokenizer import adds_bos, template_of
 from hfgen.sources import facts_of_path, is_path
@@ -59,8 +59,9 @@ async def _of_name(asked: str, server: ServerFacts, root: Target, session: Sessi
         with contextlib.suppress(HfgenError):
             return [await asyncio.to_thread(facts_of_path, name)]
     elif "/" in name and not hub_offline() and (name in (*server.models, server.root) or not server.chat_template):
-        with contextlib.suppress(HfgenError):  # without the Hub the next source serves
-            return [await model_facts(session, name.partition(":")[0], await find_token())]
+        with contextlib.suppress(HfgenError):
+            facts = await facts_at_hand(session, name.partition(":")[0], await find_token())
+            return [facts] if facts else []  # without the Hub the next source serves
     return []
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hfgen.errors import HfgenError, MissingAuth, ModelNotSupportedError
+from hfgen.errors import MissingAuth, ModelNotSupportedError
 from hfgen.facts import ModelFacts, ProviderMapping
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
-from hfgen.hub.client import model_facts
+from hfgen.hub.client import facts_at_hand
 from hfgen.providers.fitting import ready
 from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.routes import IMAGE_PROVIDERS, RAW_PROVIDERS, SERVERS, Route, Row
@@ -56,11 +56,16 @@ def _route(row: Row, token: str, model: str, generation: Generation, provider: s
         kind=row.kind,
         model=model,
         token=token,
-        headers={"X-HF-Bill-To": generation.bill_to} if generation.bill_to else {},
+        headers=bill(generation),
         path=row.path.format(id=model),
         label=f"Hugging Face router ({provider})" if provider else "Hugging Face router",
     )
     return Route(row.dialect, target)
+
+
+def bill(generation: Generation) -> dict[str, str]:
+    """The header that says which organisation pays."""
+    return {"X-HF-Bill-To": generation.bill_to} if generation.bill_to else {}
 
 
 async def _facts(generation: Generation, token: str, session: Session) -> ModelFacts:
@@ -68,12 +73,8 @@ async def _facts(generation: Generation, token: str, session: Session) -> ModelF
 
     Such a model is taken to chat, as nearly all that the router serves do.
     """
-    try:
-        return await model_facts(session, generation.model, token)
-    except (ModelNotSupportedError, MissingAuth):
-        raise
-    except HfgenError:
-        return ModelFacts(id=generation.model, task=known_task(generation))
+    facts = await facts_at_hand(session, generation.model, token)
+    return facts or ModelFacts(id=generation.model, task=known_task(generation))
 
 
 def _serving(facts: ModelFacts, provider: str, rows: Mapping[str, Row]) -> ProviderMapping:
