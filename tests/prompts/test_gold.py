@@ -172,6 +172,56 @@ def test_nothing_of_a_tool_makes_a_special_token_of_any_template(templates: Path
     assert tried > 100
 
 
+KEY = re.compile(r"""\.([A-Za-z_]+)\b(?!\()|\[['"]([A-Za-z_]+)['"]\]""")
+
+
+def keys_of(source: str) -> list[str]:
+    """Every key that a template reads of anything; and one that only a dump of the whole message would show."""
+    named = {first or second for first, second in KEY.findall(source)}
+    return [*sorted(named - {"role", "type", "content", "tool_calls", "image_url", "image"}), "unheard_of"]
+
+
+def spoken(role: str, key: str, content: str, value: str, *, parts: bool) -> list[Message]:
+    """A conversation whose last message, the user's or a tool's, has a text under a key beside its content."""
+    more = {key: value}
+    said: Any = [{"type": "text", "text": content, **more}] if parts else content
+    last = {"role": role, "content": said, **({} if parts else more)}
+    before = [] if role == "user" else tool_talk("", "content")[:2]
+    return [*before, cast("Message", last)]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("role", ["user", "tool"])
+def test_no_key_of_a_message_makes_a_special_token_of_any_template(templates: Path, role: str, parts: bool) -> None:
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    shown = 0
+    for path in sorted((templates / "corpus").glob("*.jinja")):
+        source = path.read_text("utf-8")
+        special = {name: token for name, token in tokens_of(tokens[path.stem]).items() if token and token.strip()}
+        facts = ModelFacts("a/b", special_tokens=special, templates={"default": source})
+        for key in keys_of(source):
+            try:
+                clean = render(Generation(messages=spoken(role, key, "C", "K", parts=parts)), facts, now=NOW)
+            except PromptError:
+                continue
+            markers = sorted({*PIPED.findall(clean), *special.values()})
+            whole = "".join(markers)
+            attacks = [("C" + whole, "K" + whole)]
+            if "K" in clean or key in {"name", "unheard_of"}:  # whichever is printed first
+                halves = [(marker[: len(marker) // 2], marker[len(marker) // 2 :]) for marker in markers]
+                attacks += [("C" + a, b + "K") for a, b in halves] + [(b + "C", "K" + a) for a, b in halves]
+                shown += 1
+            for content, value in attacks:
+                try:
+                    forged = render(Generation(messages=spoken(role, key, content, value, parts=parts)), facts, now=NOW)
+                except PromptError:
+                    continue  # an id or a format that has to be of a form
+                found = {m: forged.count(m) for m in markers}
+                assert found == {m: clean.count(m) for m in markers}, (path.stem, key, content, value)
+    assert shown > 50
+
+
 def asked(facts: ModelFacts, text: str) -> str:
     return render(Generation(messages=[{"role": "user", "content": text}]), facts, now=NOW)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from hfgen.errors import UsageError
@@ -11,7 +12,7 @@ from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Messages
 from hfgen.prompts import families
-from hfgen.prompts.forgery import guarded, pattern_of
+from hfgen.prompts.forgery import Spellings, guarded, harmless
 
 Formatter = Callable[[Messages, bool], str]
 
@@ -72,7 +73,7 @@ def get_inputs(
 def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True, now: datetime | None = None) -> str:
     """The raw prompt of a request: the caller's own, else the rendered conversation.
 
-    What users and tools wrote cannot spell special tokens, unless `special_tokens_in_content` says "keep".
+    What users, tools and documents say cannot spell special tokens, unless `special_tokens_in_content` says "keep".
 
     Args:
         generation: What is asked.
@@ -86,22 +87,38 @@ def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True
     """
     if generation.prompt is not None:
         return generation.prompt
-    messages = harmless_messages(generation, facts)
-    if source_of(generation, facts):
-        return _from_template(replace(generation, messages=tuple(messages)), facts, opens_turn=opens_turn, now=now)
-    return _formatter(facts.family, facts)(messages, generation.continues)
+    made = harmless_request(generation, facts)
+    if source_of(made, facts):
+        return _from_template(made, facts, opens_turn=opens_turn, now=now)
+    return _formatter(facts.family, facts)(made.messages, made.continues)
 
 
-def harmless_messages(generation: Generation, facts: ModelFacts) -> Messages:
-    """The messages as they are rendered: what users and tools wrote spells no special token of this model.
+def harmless_request(generation: Generation, facts: ModelFacts) -> Generation:
+    """The request as it is rendered: what users, tools and documents say spells no special token of this model.
 
     Raises:
         PromptError: It does, and `special_tokens_in_content` is "refuse".
         UsageError: `chat_template` makes no sense.
     """
+    mode = generation.special_tokens or "neutralise"
+    if mode == "keep":
+        return generation
+    spellings = spellings_of(generation, facts)
+    messages = guarded(generation.messages, spellings, mode)
+    variables = dict(generation.template_kwargs)
+    if "documents" in variables:
+        variables["documents"] = harmless("documents", variables["documents"], spellings, mode)
+    return replace(generation, messages=tuple(messages), template_kwargs=variables)
+
+
+def spellings_of(generation: Generation, facts: ModelFacts) -> Spellings:
+    """What spells a special token of the model in this request.
+
+    Raises:
+        UsageError: `chat_template` makes no sense.
+    """
     layout = source_of(generation, facts) or _formatter(facts.family, facts)(_SAMPLE, False)
-    pattern = pattern_of(facts.special_tokens.values(), layout)
-    return guarded(generation.messages, pattern, generation.special_tokens or "neutralise")
+    return _spellings(tuple(facts.special_tokens.values()), layout)
 
 
 def spells_special_token(text: str, facts: ModelFacts) -> bool:
@@ -109,7 +126,12 @@ def spells_special_token(text: str, facts: ModelFacts) -> bool:
     if not facts.templates and not facts.special_tokens:
         return False
     layout = "".join(facts.templates.values())
-    return pattern_of(facts.special_tokens.values(), layout).search(text) is not None
+    return _spellings(tuple(facts.special_tokens.values()), layout).whole.search(text) is not None
+
+
+@lru_cache(maxsize=128)
+def _spellings(special_tokens: tuple[str, ...], layout: str) -> Spellings:
+    return Spellings(special_tokens, layout)
 
 
 def template_name(generation: Generation, facts: ModelFacts) -> str:
