@@ -29,6 +29,12 @@ _ARGUMENTS: Final = frozenset(
     {"messages", "tools", "add_generation_prompt", "continue_final_message", "now", "chat_template"}
 )
 _JINJA: Final = re.compile(r"\{[{%#]")
+
+
+def _zephyr(messages: Messages, do_continue: bool) -> str:
+    return families.format_prompt_custom(messages, do_continue=do_continue)
+
+
 # By `config.model_type`: families whose layout is one, whoever tuned the model.
 _BY_FAMILY: Final[Mapping[str, Formatter]] = {
     "gpt2": families.format_prompt,
@@ -40,9 +46,18 @@ _BY_FAMILY: Final[Mapping[str, Formatter]] = {
     "deepseek_v2": families.format_prompt_deepseek,
     "deepseek_v3": families.format_prompt_deepseek,
 }
+# Whose models end with a token that says nothing of their layout.
+_BY_AUTHOR: Final[Mapping[tuple[str, str], Formatter]] = {
+    ("mistralai", "mistral"): families.format_prompt_mistral,
+    ("mistralai", "mixtral"): families.format_prompt_mistral,
+    ("HuggingFaceH4", "mistral"): _zephyr,
+    ("HuggingFaceH4", "llama"): _zephyr,
+}
+_CHATML: Final = (families.format_prompt_qwen, families.format_prompt_qwen2)
+_CHATML_END: Final = "<|im_end|>"
 # By the token that ends a turn: it shows the layout that a fine-tune was made with.
 _BY_END: Final[Mapping[str, Formatter]] = {
-    "<|im_end|>": families.format_prompt_qwen2,
+    _CHATML_END: families.format_prompt_qwen2,
     "<|eot_id|>": families.format_prompt_llama,
     "<｜end▁of▁sentence｜>": families.format_prompt_deepseek,
 }
@@ -188,13 +203,16 @@ def _from_template(
 
 
 def _formatter(family: str, facts: ModelFacts) -> Formatter:
+    """The layout of a model that has no template, by its family, who made it, and the token that ends its turns."""
     end = facts.special_tokens.get("eos_token", "")
-    if family == "mistral" and facts.author == "mistralai":
-        return families.format_prompt_mistral
-    if end in _BY_END and family not in _BY_FAMILY:
-        return _BY_END[end]
-    if family in _BY_FAMILY:
-        return _BY_FAMILY[family]
-    if family == "llama" and "llama-3" in facts.id.lower():
+    by_author, by_end, by_family = _BY_AUTHOR.get((facts.author, family)), _BY_END.get(end), _BY_FAMILY.get(family)
+    if by_author and end in ("", "</s>"):  # not a fine-tune with tokens of its own
+        return by_author
+    if by_end and not (end == _CHATML_END and by_family in _CHATML):
+        return by_end
+    if by_family:
+        return by_family
+    name = facts.id.lower()
+    if family == "llama" and "llama-3" in name and "instruct" in name:  # its record says <|end_of_text|>
         return families.format_prompt_llama
     return families.format_prompt
