@@ -50,7 +50,7 @@ class Demand:
     max_tokens: int | None = 4000
     most_requests: int | None = None
     least_wait: float = 0.0
-    most_seconds: float = 20.0
+    most_seconds: float = 60.0
     error: str = "HfgenError"
     said: str = ""
     partial: bool = False
@@ -86,7 +86,7 @@ DEMANDS: Final[dict[str, Demand]] = {
     "garbage_after_done": ONE,
     "comments_then_ok": ONE,
     "coalesced": ONE,
-    "firehose": Demand(words=20_000, max_tokens=None, most_seconds=25),
+    "firehose": Demand(words=20_000, max_tokens=None),
 }
 
 

@@ -23,7 +23,7 @@ async def told(url: str, place: str, api: str, seed: int, session: Session | Non
         "session": session,
         "first_token_timeout": 0.4,
         "idle_timeout": 0.2,
-        "total_timeout": 10.0,
+        "total_timeout": 30.0,
     }
     text, ended = "", ""
     try:

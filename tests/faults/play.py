@@ -19,7 +19,7 @@ LIMITS: Final[Mapping[str, float]] = {
     "connect_timeout": 1.0,
     "first_token_timeout": 2.0,
     "idle_timeout": 1.5,
-    "total_timeout": 15.0,
+    "total_timeout": 60.0,
 }
 _numbers: Final = itertools.count()
 

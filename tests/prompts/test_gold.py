@@ -1,5 +1,6 @@
 """Byte for byte what transformers 5.23 makes of every template and conversation that was recorded."""
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -22,6 +23,7 @@ from hfgen.prompts import (
     format_prompt_mistral,
     format_prompt_qwen,
     format_prompt_qwen2,
+    get_inputs,
 )
 from hfgen.prompts.inputs import render
 
@@ -29,14 +31,13 @@ pytestmark = pytest.mark.shared
 
 NOW = datetime(2025, 3, 7, 9, 5, 3)  # noqa: DTZ001 - transformers shows the local time
 KINDS = {"template_raise": TemplateRefused, "continue_final": ContinuationError}
-FAMILIES: dict[str, Callable[..., str]] = {
-    "Qwen--Qwen2.5-7B-Instruct": format_prompt_qwen,
-    "Qwen--Qwen2.5-Coder-0.5B-Instruct": format_prompt_qwen2,
-    "meta-llama--Meta-Llama-3-8B-Instruct": format_prompt_llama,
-    "mistralai--Mistral-7B-Instruct-v0.1": format_prompt_mistral,
-    "mistralai--Mistral-7B-Instruct-v0.2": format_prompt_mistral,
-    "deepseek-ai--DeepSeek-R1": format_prompt_deepseek,
-    "HuggingFaceH4--zephyr-7b-beta": format_prompt_custom,
+FAMILIES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+    "mistral": (format_prompt_mistral, ("mistralai--Mistral-7B-Instruct-v0.1", "mistralai--Mistral-7B-Instruct-v0.2")),
+    "qwen": (format_prompt_qwen, ("Qwen--Qwen2.5-7B-Instruct", "ollama--qwen2.5-0.5b")),
+    "qwen2": (format_prompt_qwen2, ("Qwen--Qwen2.5-Coder-0.5B-Instruct", "Qwen--Qwen2.5-VL-7B-Instruct")),
+    "llama": (format_prompt_llama, ("meta-llama--Meta-Llama-3-8B-Instruct", "llama.cpp-test--Llama-3")),
+    "custom": (format_prompt_custom, ("HuggingFaceH4--zephyr-7b-beta",)),
+    "deepseek": (format_prompt_deepseek, ("deepseek-ai--DeepSeek-R1", "deepseek-ai--DeepSeek-Prover-V2-671B")),
 }
 MARKER = re.compile(r"<[^\s<>]{1,40}>|\[/?[A-Za-z_]{2,30}\]")
 PIPED = re.compile(r"<\|[^\s<>|]+\|>|</?[a-z_]+>|\[/?[A-Z_]+\]")
@@ -107,18 +108,55 @@ def compared(
     return kind, kind == "out" and made == line["out"]
 
 
-@pytest.mark.parametrize("template", FAMILIES)
-def test_a_named_formatter_equals_its_familys_own_template(
-    template: str, cases: dict[str, Any], gold: list[dict[str, Any]]
+def test_every_named_formatter_equals_its_familys_own_templates(
+    cases: dict[str, Any], gold: list[dict[str, Any]]
 ) -> None:
-    expected = {line["c"]: line["out"] for line in gold if line["t"] == template and "out" in line}
-    made = {
-        name: FAMILIES[template](
-            cases[name]["messages"], do_continue=cases[name]["kwargs"].get("continue_final_message", False)
-        )
-        for name in PLAIN
-    }
-    assert made == {name: expected[name] for name in PLAIN}
+    expected = {(line["t"], line["c"]): line["out"] for line in gold if "out" in line}
+    counts: Counter[tuple[str, bool]] = Counter()
+    wrong: list[str] = []
+    for name, (formatter, of_family) in FAMILIES.items():
+        for template, case in itertools.product(of_family, PLAIN):
+            continues = cases[case]["kwargs"].get("continue_final_message", False)
+            equal = formatter(cases[case]["messages"], do_continue=continues) == expected[template, case]
+            counts[name, equal] += 1
+            if not equal:
+                wrong.append(f"{name} {template} {case}")
+    print({f"{name} {'equal' if equal else 'WRONG'}": count for (name, equal), count in sorted(counts.items())})  # noqa: T201
+    assert not wrong
+
+
+def test_an_answer_is_continued_through_the_record_as_transformers_continues_it(
+    templates: Path, cases: dict[str, Any], gold: list[dict[str, Any]]
+) -> None:
+    """Plain, thinking, tools, lists of parts: by `get_inputs`, and as `action="continue"` renders it."""
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    counts: Counter[str] = Counter()
+    for line in gold:
+        case = cases[line["c"]]
+        if line["kw"] != {"continue_final_message": True} or case["messages"][-1]["role"] != "assistant":
+            continue
+        config = {
+            **tokens_of(tokens[line["t"]]),
+            "chat_template": (templates / "corpus" / f"{line['t']}.jinja").read_text("utf-8"),
+        }
+        record = {"id": "a/b", "config": {"tokenizer_config": config}}
+        asked = Generation(messages=case["messages"], tools=case["tools"], continues=True, special_tokens="keep")
+        made = [lambda asked=asked, record=record: render(asked, ModelFacts.from_hub(record), now=NOW)]
+        if not case["tools"] and "strftime_now" not in config["chat_template"]:
+            made.append(lambda case=case, record=record: get_inputs(case["messages"], record, "", do_continue=True))
+        for make in made:
+            assert outcome(make) == line.get("out"), (line["t"], line["c"])
+            counts[line["c"]] += 1
+    print(dict(counts))  # noqa: T201
+    assert {"continue_think", "continue_parts", "continue_toolcall"} < counts.keys()
+
+
+def outcome(make: Callable[[], str]) -> str | None:
+    """The prompt, None where it is refused."""
+    try:
+        return make()
+    except PromptError:
+        return None
 
 
 def test_no_users_text_makes_a_special_token_of_any_template(templates: Path) -> None:
@@ -170,6 +208,56 @@ def test_nothing_of_a_tool_makes_a_special_token_of_any_template(templates: Path
             continue  # it knows no tools, or takes an id of nine letters only
         tried += 1
     assert tried > 100
+
+
+KEY = re.compile(r"""\.([A-Za-z_]+)\b(?!\()|\[['"]([A-Za-z_]+)['"]\]""")
+
+
+def keys_of(source: str) -> list[str]:
+    """Every key that a template reads of anything; and one that only a dump of the whole message would show."""
+    named = {first or second for first, second in KEY.findall(source)}
+    return [*sorted(named - {"role", "type", "content", "tool_calls", "image_url", "image"}), "unheard_of"]
+
+
+def spoken(role: str, key: str, content: str, value: str, *, parts: bool) -> list[Message]:
+    """A conversation whose last message, the user's or a tool's, has a text under a key beside its content."""
+    more = {key: value}
+    said: Any = [{"type": "text", "text": content, **more}] if parts else content
+    last = {"role": role, "content": said, **({} if parts else more)}
+    before = [] if role == "user" else tool_talk("", "content")[:2]
+    return [*before, cast("Message", last)]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("role", ["user", "tool"])
+def test_no_key_of_a_message_makes_a_special_token_of_any_template(templates: Path, role: str, parts: bool) -> None:
+    tokens = json.loads((templates / "tokens.json").read_text("utf-8"))
+    shown = 0
+    for path in sorted((templates / "corpus").glob("*.jinja")):
+        source = path.read_text("utf-8")
+        special = {name: token for name, token in tokens_of(tokens[path.stem]).items() if token and token.strip()}
+        facts = ModelFacts("a/b", special_tokens=special, templates={"default": source})
+        for key in keys_of(source):
+            try:
+                clean = render(Generation(messages=spoken(role, key, "C", "K", parts=parts)), facts, now=NOW)
+            except PromptError:
+                continue
+            markers = sorted({*PIPED.findall(clean), *special.values()})
+            whole = "".join(markers)
+            attacks = [("C" + whole, "K" + whole)]
+            if "K" in clean or key in {"name", "unheard_of"}:  # whichever is printed first
+                halves = [(marker[: len(marker) // 2], marker[len(marker) // 2 :]) for marker in markers]
+                attacks += [("C" + a, b + "K") for a, b in halves] + [(b + "C", "K" + a) for a, b in halves]
+                shown += 1
+            for content, value in attacks:
+                try:
+                    forged = render(Generation(messages=spoken(role, key, content, value, parts=parts)), facts, now=NOW)
+                except PromptError:
+                    continue  # an id or a format that has to be of a form
+                found = {m: forged.count(m) for m in markers}
+                assert found == {m: clean.count(m) for m in markers}, (path.stem, key, content, value)
+    assert shown > 50
 
 
 def asked(facts: ModelFacts, text: str) -> str:

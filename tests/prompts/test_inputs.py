@@ -37,6 +37,10 @@ def test_the_models_own_template_wins() -> None:
         ("qwen2", "<|endoftext|>", "<|im_start|>system\nYou are Qwen"),
         ("gemma", "<|im_end|>", "<|im_start|>system\nYou are a helpful"),
         ("deepseek_v3", "<｜end▁of▁sentence｜>", "<｜begin▁of▁sentence｜>"),
+        ("qwen2", "<｜end▁of▁sentence｜>", "<｜begin▁of▁sentence｜><｜User｜>Hi"),
+        ("llama", "<｜end▁of▁sentence｜>", "<｜begin▁of▁sentence｜><｜User｜>Hi"),
+        ("gpt2", "<|im_end|>", "<|im_start|>system\nYou are a helpful"),
+        ("qwen2", "<|im_end|>", "<|im_start|>system\nYou are Qwen"),
         ("falcon", None, "Hi"),
         ("llama", "</s>", "Hi"),
         ("llama", {"content": "</s>"}, "Hi"),
@@ -44,6 +48,26 @@ def test_the_models_own_template_wins() -> None:
 )
 def test_without_a_template_the_family_decides(model_type: str, eos: Any, start: str) -> None:
     assert get_inputs(HI, record(tokenizer_config={"eos_token": eos}), model_type).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("model", "family", "end", "start"),
+    [
+        ("HuggingFaceH4/zephyr-7b-beta", "mistral", "</s>", "<|user|>\nHi</s>\n<|assistant|>\n"),
+        ("HuggingFaceH4/zephyr-7b-gemma-v0.1", "gemma", "<|im_end|>", "<|im_start|>"),
+        ("mistralai/Mistral-7B-Instruct-v0.2", "mistral", "</s>", "<s> [INST] Hi [/INST]"),
+        ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mixtral", "</s>", "<s> [INST] Hi [/INST]"),
+        ("somebody/mistral-tune", "mistral", "</s>", "Hi"),
+        ("meta-llama/Meta-Llama-3-8B-Instruct", "llama", "<|end_of_text|>", "<|begin_of_text|>"),
+        ("meta-llama/Meta-Llama-3-8B", "llama", "<|end_of_text|>", "Hi"),
+    ],
+)
+def test_who_made_a_model_counts_where_its_end_token_says_too_little(
+    model: str, family: str, end: str, start: str
+) -> None:
+    own = {"id": model, "author": model.partition("/")[0], "config": {"tokenizer_config": {"eos_token": end}}}
+    assert get_inputs(HI, own, family).startswith(start)
+    assert (get_inputs(HI, own, family) == "Hi") is (start == "Hi")
 
 
 def test_facts_do_as_well_as_the_record() -> None:

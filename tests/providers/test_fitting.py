@@ -82,6 +82,61 @@ async def test_without_a_tokenizer_route_an_estimate_does() -> None:
     assert "turn 0 " not in json.dumps(sent(server))
 
 
+async def test_what_cannot_fit_by_an_estimate_says_that_it_is_one() -> None:
+    async with serving(llamacpp(counts=False)) as server:
+        with pytest.raises(PromptError, match=r"takes \d+ tokens by estimate .* and 1900 fit"):
+            await answered(server, [*LONG, {"role": "user", "content": "word " * 3000}])
+
+
+TGI_TOKEN = (
+    '{"index":1,"token":{"id":5,"text":"ok","logprob":0,"special":false},"generated_text":"ok",'
+    '"details":{"finish_reason":"length","generated_tokens":1}}'
+)
+
+
+def counting(kind: str) -> tuple[Any, list[dict[str, Any]]]:
+    """TGI or vLLM, which count words as tokens, and what they were asked to count."""
+    about = {
+        "tgi": ("/info", {"model_id": "/data", "max_total_tokens": 2000}),
+        "vllm": ("/v1/models", {"data": [{"id": "m", "owned_by": "vllm", "root": "/data", "max_model_len": 2000}]}),
+    }[kind]
+    asked: list[dict[str, Any]] = []
+
+    async def talk(visit: Visit) -> None:
+        if visit.path == about[0]:
+            await visit.answer(json.dumps(about[1]).encode())
+        elif visit.path == "/tokenize":
+            body = json.loads(visit.body)
+            words = (body["inputs"] if kind == "tgi" else body["prompt"]).split()
+            spans = [{"id": 1, "text": word, "start": 0, "stop": 1} for word in words]
+            asked.append(body)
+            await visit.answer(
+                json.dumps(spans if kind == "tgi" else {"count": 1, "tokens": [1] * len(words)}).encode()
+            )
+        elif visit.method == "POST":
+            await visit.begin_stream()
+            await visit.event(TGI_TOKEN if visit.path == "/generate_stream" else ANSWER)
+            await visit.end_stream()
+        else:
+            await visit.answer(b"{}", status="404 Not Found")
+
+    return talk, asked
+
+
+@pytest.mark.parametrize("mode", ["chat", "raw"])
+@pytest.mark.parametrize("kind", ["tgi", "vllm"])
+async def test_tgi_and_vllm_count_with_their_own_tokenizer_and_add_nothing(kind: str, mode: str) -> None:
+    talk, asked = counting(kind)
+    async with serving(talk) as server:
+        with pytest.warns(ConversationTrimmed, match=r"1\d\d\d tokens are left of a context of 2000"):
+            await answered(server, LONG, mode=mode)
+        text = json.dumps(sent(server))
+    assert asked
+    assert all(body["add_special_tokens"] is False for body in asked)
+    assert "turn 99" in text
+    assert "turn 0 " not in text
+
+
 async def test_fit_false_sends_everything() -> None:
     async with serving(llamacpp()) as server:
         await answered(server, LONG, fit=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import hfgen
 from certificates import make_certificates
 from hfgen import HuggingFaceInference
 from hfgen.errors import HfgenError, SessionClosed, TimedOut, UsageError
@@ -20,6 +21,8 @@ from hfgen.transport import connections
 from hfgen.transport.session import Session
 from hfgen.wire import Target, WireRequest
 from loopback import Server, Visit, serving
+
+_PACKAGE = Path(hfgen.__file__).parent
 
 PHASES = ["before the head", "before the first event", "in the stream"]
 DELTA = '{"choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}'
@@ -83,7 +86,8 @@ async def seen(staller: Staller) -> None:
 
 def ours() -> set[str]:
     """The tasks that are neither a test's nor a server's."""
-    return {repr(task) for task in asyncio.all_tasks() if "hfgen/" in repr(task) or "aiohttp" in repr(task)}
+    shown = map(repr, asyncio.all_tasks())
+    return {task for task in shown if f"{_PACKAGE}/" in task or "aiohttp" in task}
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -1,7 +1,6 @@
 """A prompt as a person looks at it: its tokens in colour, and an account of where it comes from."""
 
 import hashlib
-import re
 from collections.abc import Iterator
 
 import click
@@ -10,17 +9,14 @@ from hfgen.cli.terminal import harmless
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.prompts.bos import CHATML_START
-from hfgen.prompts.forgery import spellings_of
-from hfgen.prompts.inputs import harmless_messages, source_of, template_name
+from hfgen.prompts.inputs import harmless_request, source_of, spellings_of, template_name
 
 
 def view(prompt: str, asked: Generation, facts: ModelFacts, *, color: bool) -> str:
     """The prompt for a terminal: controls made visible, special tokens in colour where that is asked for."""
     if not color:
         return harmless(prompt)
-    # The prompt itself shows the layout of a family that has no template.
-    tokens = re.compile(f"({spellings_of(facts.special_tokens.values(), source_of(asked, facts) or prompt)})")
-    pieces = enumerate(tokens.split(prompt))  # every second piece is a token
+    pieces = enumerate(spellings_of(asked, facts).whole.split(prompt))  # every second piece is a token
     return "".join(click.style(harmless(p), fg="cyan", bold=True) if i % 2 else harmless(p) for i, p in pieces)
 
 
@@ -38,10 +34,9 @@ def account(asked: Generation, facts: ModelFacts, prompt: str) -> Iterator[str]:
     tokens = ", ".join(f"{name}={token!r}" for name, token in facts.special_tokens.items())
     yield f"tokens: {harmless(tokens) or 'none'}"
     yield f"bos: {_bos(facts, prompt)}"
-    changed = [i for i, message in enumerate(harmless_messages(asked, facts)) if message != asked.messages[i]]
+    changed = ", ".join(_changed(asked, harmless_request(asked, facts)))
     if changed:
-        places = ", ".join(f"messages[{index}]" for index in changed)
-        yield f"neutralised: special tokens spelt in {places} (--special-tokens-in-content keep leaves them)"
+        yield f"neutralised: special tokens spelt in {changed} (--special-tokens-in-content keep leaves them)"
     dropped = ", ".join(_dropped(asked))
     if dropped:
         yield f"dropped: {dropped}, for they are null"
@@ -57,6 +52,13 @@ def _bos(facts: ModelFacts, prompt: str) -> str:
     if prompt.startswith(bos):
         return f"{bos!r} leads; to TGI, llama.cpp and others whose tokenizer adds it, the prompt goes without it"
     return f"the prompt has none, and the tokenizer {knows} {bos!r} on routes that cannot turn it off (TGI, llama.cpp)"
+
+
+def _changed(asked: Generation, sent: Generation) -> Iterator[str]:
+    pairs = zip(asked.messages, sent.messages, strict=True)
+    yield from (f"messages[{index}]" for index, (before, after) in enumerate(pairs) if before != after)
+    if asked.template_kwargs != sent.template_kwargs:
+        yield "documents"
 
 
 def _dropped(asked: Generation) -> Iterator[str]:

@@ -34,7 +34,12 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
 @click.option("--date", "now", help="What the template takes for now, such as 2026-01-31T09:00.")
 @click.option("--template-name", help="One of the model's templates, such as rag.")
 @click.option("-o", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="A variable, such as enable_thinking.")
-@click.option("--special-tokens-in-content", "special", type=click.Choice(get_args(SpecialTokens)), help="See README.")
+@click.option(
+    "--special-tokens-in-content",
+    "special",
+    type=click.Choice(get_args(SpecialTokens)),
+    help="See docs/special-tokens.md.",
+)
 @click.option("--color", is_flag=True, help="Colour special tokens, on a terminal.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr where the template comes from, and what was done.")
 def command(**given: Any) -> None:

@@ -86,10 +86,11 @@ def least(messages: Messages) -> Messages:
     return [message for index, message in enumerate(messages) if index not in gone]
 
 
-def too_long(tokens: int, limit: int) -> PromptError:
+def too_long(tokens: int, limit: int, *, estimated: bool = False) -> PromptError:
     """The error of what cannot be made to fit."""
+    many = f"{tokens} tokens{' by estimate' if estimated else ''}"
     return PromptError(
-        f"the last turn alone takes {tokens} tokens with the system message, and {limit} fit into the model's context",
+        f"the last turn alone takes {many} with the system message, and {limit} fit into the model's context",
         hint="Shorten it, ask for fewer max_tokens, or send it all the same with fit=False.",
     )
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from hfgen.errors import UsageError
@@ -11,7 +12,7 @@ from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Messages
 from hfgen.prompts import families
-from hfgen.prompts.forgery import guarded, pattern_of
+from hfgen.prompts.forgery import Spellings, guarded, harmless
 
 Formatter = Callable[[Messages, bool], str]
 
@@ -28,6 +29,12 @@ _ARGUMENTS: Final = frozenset(
     {"messages", "tools", "add_generation_prompt", "continue_final_message", "now", "chat_template"}
 )
 _JINJA: Final = re.compile(r"\{[{%#]")
+
+
+def _zephyr(messages: Messages, do_continue: bool) -> str:
+    return families.format_prompt_custom(messages, do_continue=do_continue)
+
+
 # By `config.model_type`: families whose layout is one, whoever tuned the model.
 _BY_FAMILY: Final[Mapping[str, Formatter]] = {
     "gpt2": families.format_prompt,
@@ -39,9 +46,18 @@ _BY_FAMILY: Final[Mapping[str, Formatter]] = {
     "deepseek_v2": families.format_prompt_deepseek,
     "deepseek_v3": families.format_prompt_deepseek,
 }
+# Whose models end with a token that says nothing of their layout.
+_BY_AUTHOR: Final[Mapping[tuple[str, str], Formatter]] = {
+    ("mistralai", "mistral"): families.format_prompt_mistral,
+    ("mistralai", "mixtral"): families.format_prompt_mistral,
+    ("HuggingFaceH4", "mistral"): _zephyr,
+    ("HuggingFaceH4", "llama"): _zephyr,
+}
+_CHATML: Final = (families.format_prompt_qwen, families.format_prompt_qwen2)
+_CHATML_END: Final = "<|im_end|>"
 # By the token that ends a turn: it shows the layout that a fine-tune was made with.
 _BY_END: Final[Mapping[str, Formatter]] = {
-    "<|im_end|>": families.format_prompt_qwen2,
+    _CHATML_END: families.format_prompt_qwen2,
     "<|eot_id|>": families.format_prompt_llama,
     "<｜end▁of▁sentence｜>": families.format_prompt_deepseek,
 }
@@ -72,7 +88,7 @@ def get_inputs(
 def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True, now: datetime | None = None) -> str:
     """The raw prompt of a request: the caller's own, else the rendered conversation.
 
-    What users and tools wrote cannot spell special tokens, unless `special_tokens_in_content` says "keep".
+    What users, tools and documents say cannot spell special tokens, unless `special_tokens_in_content` says "keep".
 
     Args:
         generation: What is asked.
@@ -86,22 +102,38 @@ def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True
     """
     if generation.prompt is not None:
         return generation.prompt
-    messages = harmless_messages(generation, facts)
-    if source_of(generation, facts):
-        return _from_template(replace(generation, messages=tuple(messages)), facts, opens_turn=opens_turn, now=now)
-    return _formatter(facts.family, facts)(messages, generation.continues)
+    made = harmless_request(generation, facts)
+    if source_of(made, facts):
+        return _from_template(made, facts, opens_turn=opens_turn, now=now)
+    return _formatter(facts.family, facts)(made.messages, made.continues)
 
 
-def harmless_messages(generation: Generation, facts: ModelFacts) -> Messages:
-    """The messages as they are rendered: what users and tools wrote spells no special token of this model.
+def harmless_request(generation: Generation, facts: ModelFacts) -> Generation:
+    """The request as it is rendered: what users, tools and documents say spells no special token of this model.
 
     Raises:
         PromptError: It does, and `special_tokens_in_content` is "refuse".
         UsageError: `chat_template` makes no sense.
     """
+    mode = generation.special_tokens or "neutralise"
+    if mode == "keep":
+        return generation
+    spellings = spellings_of(generation, facts)
+    messages = guarded(generation.messages, spellings, mode)
+    variables = dict(generation.template_kwargs)
+    if "documents" in variables:
+        variables["documents"] = harmless("documents", variables["documents"], spellings, mode)
+    return replace(generation, messages=tuple(messages), template_kwargs=variables)
+
+
+def spellings_of(generation: Generation, facts: ModelFacts) -> Spellings:
+    """What spells a special token of the model in this request.
+
+    Raises:
+        UsageError: `chat_template` makes no sense.
+    """
     layout = source_of(generation, facts) or _formatter(facts.family, facts)(_SAMPLE, False)
-    pattern = pattern_of(facts.special_tokens.values(), layout)
-    return guarded(generation.messages, pattern, generation.special_tokens or "neutralise")
+    return _spellings(tuple(facts.special_tokens.values()), layout)
 
 
 def spells_special_token(text: str, facts: ModelFacts) -> bool:
@@ -109,7 +141,12 @@ def spells_special_token(text: str, facts: ModelFacts) -> bool:
     if not facts.templates and not facts.special_tokens:
         return False
     layout = "".join(facts.templates.values())
-    return pattern_of(facts.special_tokens.values(), layout).search(text) is not None
+    return _spellings(tuple(facts.special_tokens.values()), layout).whole.search(text) is not None
+
+
+@lru_cache(maxsize=128)
+def _spellings(special_tokens: tuple[str, ...], layout: str) -> Spellings:
+    return Spellings(special_tokens, layout)
 
 
 def template_name(generation: Generation, facts: ModelFacts) -> str:
@@ -166,13 +203,16 @@ def _from_template(
 
 
 def _formatter(family: str, facts: ModelFacts) -> Formatter:
+    """The layout of a model that has no template, by its family, who made it, and the token that ends its turns."""
     end = facts.special_tokens.get("eos_token", "")
-    if family == "mistral" and facts.author == "mistralai":
-        return families.format_prompt_mistral
-    if end in _BY_END and family not in _BY_FAMILY:
-        return _BY_END[end]
-    if family in _BY_FAMILY:
-        return _BY_FAMILY[family]
-    if family == "llama" and "llama-3" in facts.id.lower():
+    by_author, by_end, by_family = _BY_AUTHOR.get((facts.author, family)), _BY_END.get(end), _BY_FAMILY.get(family)
+    if by_author and end in ("", "</s>"):  # not a fine-tune with tokens of its own
+        return by_author
+    if by_end and not (end == _CHATML_END and by_family in _CHATML):
+        return by_end
+    if by_family:
+        return by_family
+    name = facts.id.lower()
+    if family == "llama" and "llama-3" in name and "instruct" in name:  # its record says <|end_of_text|>
         return families.format_prompt_llama
     return families.format_prompt

@@ -17,7 +17,7 @@ from hfgen.prompts.budget import fit, least, room, too_long
 from hfgen.prompts.inputs import render
 from hfgen.providers.plan import Plan, planned
 from hfgen.providers.routes import Route
-from hfgen.providers.tokens import Counter, counter_of
+from hfgen.providers.tokens import Count, Counter, counter_of
 from hfgen.transport.session import Session
 
 T = TypeVar("T")
@@ -59,13 +59,13 @@ async def _fitted(generation: Generation, route: Route, facts: ModelFacts, sessi
         if route.dialect.raw:
             raise
         return generation, ""  # the server renders it, by a template of its own
-    tokens = await count(whole)
+    tokens, _ = await count(whole)
     if tokens <= limit:
         return generation, ""
-    rest, tokens = await _shortened(generation, facts, limit, count, tokens / len(whole))
+    rest, left = await _shortened(generation, facts, limit, count, tokens / len(whole))
     said = (
         f"the {len(generation.messages) - len(rest)} oldest of {len(generation.messages)} messages were left out: "
-        f"{tokens} tokens are left of a context of {facts.context}"
+        f"{left.tokens} tokens{' by estimate' if left.estimated else ''} are left of a context of {facts.context}"
     )
     warnings.warn(said, ConversationTrimmed, stacklevel=2)
     return replace(generation, messages=tuple(rest)), said
@@ -73,27 +73,31 @@ async def _fitted(generation: Generation, route: Route, facts: ModelFacts, sessi
 
 async def _shortened(
     generation: Generation, facts: ModelFacts, limit: int, count: Counter, rate: float
-) -> tuple[Messages, int]:
+) -> tuple[Messages, Count]:
     """The messages that fit, and their tokens.
 
     The whole and what is left are counted; between the two a text has tokens by its length, so few questions are asked.
     """
     rendered = partial(_rendered, generation, facts)
+
+    def shorten() -> tuple[Messages, str]:
+        rest = fit(generation.messages, rendered, limit, _by_length(rate)).messages
+        return rest, rendered(rest)
+
     for _ in range(_MOST_CORRECTIONS):
-        shorten = partial(fit, generation.messages, rendered, limit, _by_length(rate))
         try:
-            rest = (await _aside(shorten, generation, facts)).messages
+            rest, text = await _aside(shorten, generation, facts)
         except PromptError:
             break  # not even the last turn, by its length: the count below decides
-        tokens = await count(rendered(rest))
-        if tokens <= limit:
-            return rest, tokens
-        rate *= _MARGIN * tokens / limit
+        left = await count(text)
+        if left.tokens <= limit:
+            return rest, left
+        rate *= _MARGIN * left.tokens / limit
     rest = least(generation.messages)
-    tokens = await count(rendered(rest))
-    if tokens > limit:
-        raise too_long(tokens, limit)
-    return rest, tokens
+    left = await count(await _aside(partial(rendered, rest), generation, facts))
+    if left.tokens > limit:
+        raise too_long(left.tokens, limit, estimated=left.estimated)
+    return rest, left
 
 
 def _rendered(generation: Generation, facts: ModelFacts, messages: Messages) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -13,7 +13,15 @@ from hfgen.prompts.budget import estimate
 from hfgen.transport.session import Session
 from hfgen.wire import Target, WireRequest
 
-Counter: TypeAlias = Callable[[str], Awaitable[int]]
+
+class Count(NamedTuple):
+    """How many tokens, and whether nobody counted them."""
+
+    tokens: int
+    estimated: bool = False
+
+
+Counter: TypeAlias = Callable[[str], Awaitable[Count]]
 
 _PATIENCE: Final = Limits(connect=5.0, first_token=20.0, idle=20.0)
 
@@ -27,7 +35,7 @@ class _Tokens(msgspec.Struct):
 def counter_of(target: Target, model: str, session: Session) -> Counter:
     """Counts the tokens of rendered prompts, asking whoever knows best."""
 
-    async def count(text: str) -> int:
+    async def count(text: str) -> Count:
         if target.kind in {"llamacpp", "tgi", "vllm"}:
             try:
                 return await _asked(text, target, session)
@@ -38,7 +46,7 @@ def counter_of(target: Target, model: str, session: Session) -> Counter:
     return count
 
 
-async def _asked(text: str, target: Target, session: Session) -> int:
+async def _asked(text: str, target: Target, session: Session) -> Count:
     bodies: dict[str, dict[str, Any]] = {
         "llamacpp": {"content": text, "add_special": False, "parse_special": True},
         "tgi": {"inputs": text, "add_special_tokens": False},
@@ -54,18 +62,18 @@ async def _asked(text: str, target: Target, session: Session) -> int:
         tokens = msgspec.json.decode(answer.data, type=list[Any] | _Tokens)  # TGI answers with the list itself
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ServerError(f"{target.name} counts tokens in a way of its own") from error
-    return len(tokens.tokens if isinstance(tokens, _Tokens) else tokens)
+    return Count(len(tokens.tokens if isinstance(tokens, _Tokens) else tokens))
 
 
-def _counted_here(text: str, model: str) -> int:
+def _counted_here(text: str, model: str) -> Count:
     """By `tokenizer.json` in the Hub's cache and the `tokenizers` package, where both are here."""
     try:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - heavy, and rarely needed
 
         file = try_to_load_from_cache(model, "tokenizer.json") if "/" in model else None
         if not isinstance(file, str):
-            return estimate(text)
+            return Count(estimate(text), estimated=True)
         tokenizer: Any = import_module("tokenizers").Tokenizer.from_file(file)
-        return len(tokenizer.encode(text, add_special_tokens=False).ids)
+        return Count(len(tokenizer.encode(text, add_special_tokens=False).ids))
     except Exception:  # noqa: BLE001 - not installed, a damaged file, an odd name: an estimate does
-        return estimate(text)
+        return Count(estimate(text), estimated=True)
