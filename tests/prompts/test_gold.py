@@ -135,14 +135,12 @@ def test_an_answer_is_continued_through_the_record_as_transformers_continues_it(
         case = cases[line["c"]]
         if line["kw"] != {"continue_final_message": True} or case["messages"][-1]["role"] != "assistant":
             continue
-        config = {
-            **tokens_of(tokens[line["t"]]),
-            "chat_template": (templates / "corpus" / f"{line['t']}.jinja").read_text("utf-8"),
-        }
+        source = (templates / "corpus" / f"{line['t']}.jinja").read_text("utf-8")
+        config = {**tokens_of(tokens[line["t"]]), "chat_template": source}
         record = {"id": "a/b", "config": {"tokenizer_config": config}}
         asked = Generation(messages=case["messages"], tools=case["tools"], continues=True, special_tokens="keep")
         made = [lambda asked=asked, record=record: render(asked, ModelFacts.from_hub(record), now=NOW)]
-        if not case["tools"] and "strftime_now" not in config["chat_template"]:
+        if not case["tools"] and "strftime_now" not in source:
             made.append(lambda case=case, record=record: get_inputs(case["messages"], record, "", do_continue=True))
         for make in made:
             assert outcome(make) == line.get("out"), (line["t"], line["c"])
