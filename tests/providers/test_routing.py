@@ -81,6 +81,50 @@ async def test_the_routers_own_address_is_asked_as_the_router(path: str, monkeyp
         assert fake.posts[-1].path == "/together/v1/completions"
 
 
+@pytest.mark.parametrize(
+    ("old", "path"),
+    [
+        ("", "/v1/chat/completions"),
+        ("/v1", "/v1/chat/completions"),
+        ("/models/a/b", "/hf-inference/models/a/b"),
+        ("/models/a/b/v1/chat/completions", "/hf-inference/models/a/b/v1/chat/completions"),
+    ],
+)
+async def test_each_address_of_the_retired_host_is_asked_at_the_router_with_the_users_token(
+    old: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = {"chat_template": "{{ messages[0].content }}"}
+    record = {"id": "a/b", "pipeline_tag": "text-generation", "config": {"tokenizer_config": tokenizer}}
+    fake = Fake({"/api/models/a/b": record})
+    async with serving(fake) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_INFERENCE_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", "hf_a_token_for_tests_only")
+        with pytest.warns(UserWarning, match="no longer in service"):
+            answer = await ask("a/b", api_base=f"https://api-inference.huggingface.co{old}", bill_to="an-org")
+    assert answer == "ok"
+    assert fake.posts[-1].path == path
+    assert fake.posts[-1].headers["authorization"] == "Bearer hf_a_token_for_tests_only"
+    assert fake.posts[-1].headers["x-hf-bill-to"] == "an-org"
+
+
+@pytest.mark.parametrize("task", ["text-generation", "image-text-to-text", "text2text-generation", "conversational"])
+@pytest.mark.parametrize(("template", "path"), [(True, "/v1/chat/completions"), (False, "/hf-inference/models/a/b")])
+async def test_a_task_that_ends_in_text_is_answered_whatever_the_models_name(
+    task: str, template: bool, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping = {"hf-inference": {"status": "live", "providerId": "a/b", "task": "text-generation"}}
+    tokenizer = {"chat_template": "{{ messages[0].content }}"} if template else {}
+    record = {"id": "a/b", "pipeline_tag": task, "inferenceProviderMapping": mapping}
+    fake = Fake({"/api/models/a/b": {**record, "config": {"tokenizer_config": tokenizer}}})
+    async with serving(fake) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_INFERENCE_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", "hf_a_token_for_tests_only")
+        assert await ask("a/b") == "ok"
+    assert fake.posts[-1].path == path
+
+
 @pytest.mark.parametrize("mode", ["chat", "raw"])
 @pytest.mark.parametrize(
     ("model", "adapter"),

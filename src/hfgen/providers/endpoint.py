@@ -41,9 +41,7 @@ async def plan_endpoint(
     address = parse_api_base(api_base)
     if address.root == router_endpoint() and address.api in ("", "chat"):
         return await plan_router(generation, api_key or await find_token(), session)
-    host = origin_of(address.root).rpartition("://")[2].partition(":")[0]
-    ours = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
-    token = api_key or (await find_token() if ours else None)
+    token = api_key or (await find_token() if _is_hugging_face(address.root) else None)
     server = await detect(session, address, token)
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
@@ -69,6 +67,13 @@ async def plan_endpoint(
     if address.api or want != "chat" or not server.chat_template:
         return plan
     return replace(plan, rendered=partial(_rendered, asked, generation, server, root, session))
+
+
+def _is_hugging_face(root: str) -> bool:
+    origin = origin_of(root)
+    host = origin.rpartition("://")[2].partition(":")[0]
+    named = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
+    return named or origin == origin_of(router_endpoint())  # which the user may have put elsewhere
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
