@@ -1,10 +1,13 @@
-"""Make fresh gold with the installed transformers: `python scripts/make_gold.py FOLDER > FOLDER/gold.jsonl`.
+"""Make fresh gold with the installed transformers, or compare it with what hfgen makes.
 
-FOLDER holds `corpus/*.jinja`, `tokens.json` and `cases.json`. Needs transformers and tokenizers, which hfgen does not.
+`python scripts/make_gold.py FOLDER > FOLDER/gold.jsonl` writes it; `python scripts/make_gold.py FOLDER --check` prints
+each line that differs, and the counts. FOLDER holds `corpus/*.jinja`, `cases.json` and, where the templates need any,
+`tokens.json`. Needs transformers and tokenizers, which hfgen does not; `--check` needs hfgen too.
 """
 
 import json
 import sys
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,16 +53,54 @@ def rendered(source: str, tokens: dict[str, str], case: dict[str, Any]) -> dict[
     return {"out": made}
 
 
-def main(folder: Path) -> None:
+def by_hfgen(source: str, tokens: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+    """The same with hfgen; its errors are told by the kinds that the gold tells apart."""
+    from hfgen.errors import ContinuationError, HfgenError, TemplateRefused  # noqa: PLC0415 - for --check only
+    from hfgen.prompts import ChatTemplate  # noqa: PLC0415
+
+    named = {name: token for name, token in tokens.items() if name.endswith("_token")}
+    try:
+        template = ChatTemplate(source, {**named, **tokens.get("other", {})})
+        given = {"tools": case["tools"], "documents": case["documents"], "now": PinnedDate.now(), **case["kwargs"]}
+        return {"out": template.render(case["messages"], **given)}
+    except TemplateRefused as error:
+        return {"err": {"kind": "template_raise", "msg": error.message}}
+    except HfgenError as error:
+        return {"err": {"kind": "continue_final" if isinstance(error, ContinuationError) else "", "msg": str(error)}}
+
+
+def equal(gold: dict[str, Any], made: dict[str, Any]) -> bool:
+    """The same text, the template's own words, or an error of the same kind; of other errors any will do."""
+    if "out" in gold or "out" in made:
+        return gold == made
+    kind = gold["err"]["kind"]
+    if kind not in ("template_raise", "continue_final"):
+        return True
+    return made["err"]["kind"] == kind and (kind != "template_raise" or made["err"]["msg"] == gold["err"]["msg"])
+
+
+def main(folder: Path, *, check: bool) -> int:
     templates_of_transformers.datetime = PinnedDate
-    tokens = json.loads((folder / "tokens.json").read_text("utf-8"))
+    named = folder / "tokens.json"
+    tokens = json.loads(named.read_text("utf-8")) if named.exists() else {}
     cases = json.loads((folder / "cases.json").read_text("utf-8"))
+    counts: Counter[str] = Counter()
     for path in sorted((folder / "corpus").glob("*.jinja")):
-        source = path.read_text("utf-8")
+        source, own = path.read_text("utf-8"), tokens.get(path.stem, {})
         for name, case in cases.items():
-            made = rendered(source, dict(tokens.get(path.stem, {})), case)
-            print(json.dumps({"t": path.stem, "c": name, "kw": case["kwargs"], **made}, ensure_ascii=False))
+            gold = rendered(source, dict(own), case)
+            line = json.dumps({"t": path.stem, "c": name, "kw": case["kwargs"], **gold}, ensure_ascii=False)
+            if not check:
+                print(line)
+                continue
+            same = equal(gold, by_hfgen(source, own, case))
+            counts[f"{gold['err']['kind'] if 'err' in gold else 'out'} {'equal' if same else 'WRONG'}"] += 1
+            if not same:
+                print(line)
+    if check:
+        print(dict(sorted(counts.items())))
+    return int(any(name.endswith("WRONG") for name in counts))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1]), check="--check" in sys.argv[2:]))

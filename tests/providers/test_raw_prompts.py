@@ -1,5 +1,6 @@
 """What a raw route sends is what `hfgen render` prints, and its BOS is written once, whoever writes it."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -134,6 +135,56 @@ async def test_a_template_can_be_given_by_name_or_by_source() -> None:
     replies["/props"]["chat_template_tool_use"] = "tools"
     assert (await sent(replies, chat_template="tool_use"))["prompt"] == "tools"
     assert (await sent(replies, chat_template="{{ 'own' }}"))["prompt"] == "own"
+
+
+SHOWN: dict[str, Any] = {
+    "templated_text": "<s>[INST] Hi [/INST]",
+    "tokenize_response": [
+        {"id": 1, "text": "<s>", "start": 0, "stop": 3},
+        {"id": 7, "text": "[", "start": 3, "stop": 4},
+    ],
+}
+
+
+@pytest.mark.parametrize(("start", "prompt"), [(0, "[INST] Hi [/INST]"), (1, "<s>[INST] Hi [/INST]")])
+async def test_tgi_renders_the_prompt_itself_where_nobody_tells_its_template(start: int, prompt: str) -> None:
+    """Its tokenizer's BOS (here the token 1) is not written twice."""
+    assert (await sent(tgi("/data", start) | {"/chat_tokenize": SHOWN}))["inputs"] == prompt
+
+
+async def test_tgi_is_not_asked_to_render_where_a_template_is_known_or_tools_are_given(model: Path) -> None:
+    assert (await sent(tgi(str(model), 1) | {"/chat_tokenize": SHOWN}))["inputs"] == PROMPT
+    assert (await sent(tgi("/data", 0) | {"/chat_tokenize": SHOWN}, tools=[{"type": "function"}]))["inputs"] == "Hi"
+    assert (await sent(tgi("/data", 0)))["inputs"] == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("replies", "out", "source"),
+    [
+        (tgi("/data", 0) | {"/chat_tokenize": SHOWN}, "[INST] Hi [/INST]", "/chat_tokenize"),
+        (llamacpp(TEMPLATE, ["<s>"]), PROMPT, "/props"),
+        (
+            vllm("/nowhere") | {"/tokenizer_info": {"chat_template": TEMPLATE, "bos_token": "<s>"}},
+            PROMPT,
+            "/tokenizer_info",
+        ),
+    ],
+)
+async def test_render_asks_a_server_and_names_where_the_prompt_is_from(
+    replies: Mapping[str, Any], out: str, source: str
+) -> None:
+    async def talk(visit: Visit) -> None:
+        known = visit.path in replies
+        await visit.answer(
+            json.dumps(replies.get(visit.path, {})).encode(), status="200 OK" if known else "404 Not Found"
+        )
+
+    async with serving(talk) as server:
+        command = [sys.executable, "-m", "hfgen", "render", "-v", "--api-base", server.url, "Hi"]
+        run = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        printed, said = await run.communicate()
+    assert printed.decode() == out, said
+    assert source in said.decode().partition("\n")[0]
 
 
 async def test_a_path_without_a_server_is_refused_with_the_ways_out() -> None:

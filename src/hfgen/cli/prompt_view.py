@@ -20,7 +20,7 @@ def view(prompt: str, asked: Generation, facts: ModelFacts, *, color: bool) -> s
     return "".join(click.style(harmless(p), fg="cyan", bold=True) if i % 2 else harmless(p) for i, p in pieces)
 
 
-def account(asked: Generation, facts: ModelFacts, prompt: str) -> Iterator[str]:
+def account(asked: Generation, facts: ModelFacts, prompt: str, *, rendered_by: str = "") -> Iterator[str]:
     """Where the prompt comes from and what was done to it, line by line."""
     source = source_of(asked, facts)
     if source:
@@ -29,6 +29,8 @@ def account(asked: Generation, facts: ModelFacts, prompt: str) -> Iterator[str]:
         yield f"template: {facts.template_source}"
         yield f"  name: {name or 'given'}{f' (others: {others})' if others else ''}"
         yield f"  sha256: {hashlib.sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    elif rendered_by:
+        yield f"template: not shown; the prompt is as {rendered_by} renders it, without the BOS that the server adds"
     else:
         yield f"template: none in {facts.template_source}: the layout of the family {facts.family or 'unknown'!r}"
     tokens = ", ".join(f"{name}={token!r}" for name, token in facts.special_tokens.items())

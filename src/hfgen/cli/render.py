@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 import msgspec
@@ -17,6 +17,9 @@ from hfgen.generation import Generation, SpecialTokens
 from hfgen.messages import Message, check_messages, ends_with_assistant
 from hfgen.sources import facts_of_path, is_path
 
+if TYPE_CHECKING:
+    from hfgen.providers.plan import Plan
+
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 
 
@@ -24,6 +27,8 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
 @click.argument("prompt", required=False)
 @click.option("-m", "--model", help="owner/name on the Hub, a model's folder (./…, /…) or a .gguf file.")
 @click.option("--model-info", type=_FILE, help="The Hub's record of a model, as a JSON file.")
+@click.option("--api-base", help="A server: the prompt that its raw route gets; --api-key where it wants one.")
+@click.option("--api-key", envvar="HFGEN_API_KEY", help="For --api-base.")
 @click.option("--template", type=_FILE, help="A chat template, as a Jinja file.")
 @click.option("--tokens", type=_FILE, help="Its special tokens, as a JSON file.")
 @click.option("--messages", "messages_file", type=_FILE, help="The conversation, as a JSON file; - for stdin.")
@@ -50,12 +55,17 @@ def command(**given: Any) -> None:
     """
     from hfgen.prompts.inputs import render  # noqa: PLC0415 - brings jinja2 along
 
-    asked, facts = _asked(given), _facts(given)
+    asked = _asked(given)
+    plan = asyncio.run(_at_server(asked, given)) if given["api_base"] else None
+    facts = plan.facts if plan else _facts(given)
     if facts.id:
         asked = replace(asked, model=facts.id)
-    prompt = render(asked, facts, opens_turn=not given["no_generation_prompt"], now=_now(given["now"]))
+    if plan and plan.rendered_by:
+        prompt = plan.generation.text
+    else:
+        prompt = render(asked, facts, opens_turn=not given["no_generation_prompt"], now=_now(given["now"]))
     if given["verbose"]:
-        click.echo("\n".join(account(asked, facts, prompt)), err=True)
+        click.echo("\n".join(account(asked, facts, prompt, rendered_by=plan.rendered_by if plan else "")), err=True)
     if sys.stdout.isatty():
         click.echo(view(prompt, asked, facts, color=given["color"]), nl=False, color=given["color"] or None)
         return
@@ -91,11 +101,23 @@ def _messages(given: dict[str, Any]) -> list[Message]:
     return messages
 
 
+async def _at_server(asked: Generation, given: dict[str, Any]) -> "Plan":
+    """What would be sent to a server's raw route, and by which facts."""
+    from hfgen import Session  # noqa: PLC0415 - brings the network along
+    from hfgen.providers.endpoint import plan_endpoint  # noqa: PLC0415
+
+    if given["model_info"] or given["template"] or given["tokens"]:
+        raise UsageError("--api-base goes with --model at most: the server's model brings its own template")
+    asked = replace(asked, model=given["model"] or "", mode="raw", fit=False)
+    async with Session() as session:
+        return await plan_endpoint(asked, given["api_base"], given["api_key"], session)
+
+
 def _facts(given: dict[str, Any]) -> ModelFacts:
     """The model's facts, from the one place that was named."""
     sources = [name for name in ("model", "model_info", "template") if given[name]]
     if len(sources) != 1:
-        raise UsageError("give one of --model, --model-info, --template")
+        raise UsageError("give one of --model, --model-info, --template, --api-base")
     if given["tokens"] and not given["template"]:
         raise UsageError("--tokens goes with --template; a model brings its own")
     if given["template"]:

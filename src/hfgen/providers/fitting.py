@@ -1,6 +1,7 @@
 """The last steps of planning: the conversation is made to fit, and rendered where it holds nobody up."""
 
 import asyncio
+import logging
 import math
 import warnings
 from collections.abc import Callable
@@ -12,15 +13,18 @@ from typing import Final, TypeVar
 from hfgen.errors import PromptError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
-from hfgen.messages import Messages, text_of
+from hfgen.messages import Messages, ends_with_assistant, images_of, text_of
 from hfgen.prompts.budget import fit, least, room, too_long
-from hfgen.prompts.inputs import render
+from hfgen.prompts.inputs import harmless_request, render, source_of
 from hfgen.providers.plan import Plan, planned
 from hfgen.providers.routes import Route
 from hfgen.providers.tokens import Count, Counter, counter_of
+from hfgen.servers.tokenizer import rendered_by
 from hfgen.transport.session import Session
 
 T = TypeVar("T")
+
+_log: Final = logging.getLogger("hfgen.route")
 
 _SMALL: Final = 32_768  # characters; such a prompt is rendered in less than the hop to a thread and back is worth
 _QUICK: Final = 0.002  # seconds
@@ -42,8 +46,29 @@ async def ready(generation: Generation, route: Route, facts: ModelFacts, session
         UsageError: As `planned`.
     """
     generation, trimmed = await _fitted(generation, route, facts, session)
-    plan = await _aside(partial(planned, generation, route, facts), generation, facts)
-    return replace(plan, trimmed=trimmed)
+    rendered = await _by_the_server(generation, route, facts, session)
+    plan = await _aside(partial(planned, generation, route, facts, rendered), generation, facts)
+    source = "" if rendered is None else f"{route.target.name} (/chat_tokenize)"
+    return replace(plan, trimmed=trimmed, rendered_by=source)
+
+
+async def _by_the_server(generation: Generation, route: Route, facts: ModelFacts, session: Session) -> str | None:
+    """TGI's rendering, where nobody tells its template; None where it is not needed, or is not of what was asked.
+
+    TGI leaves a last message of the assistant open whether or not that is asked for.
+    """
+    target, messages = route.target, generation.messages
+    if not route.dialect.raw or target.kind != "tgi" or target.path or generation.prompt is not None:
+        return None
+    if source_of(generation, facts) or generation.tools or ends_with_assistant(messages) != generation.continues:
+        return None
+    if any(True for _ in images_of(messages)):
+        return None
+    prompt = await rendered_by(session, target, harmless_request(generation, facts).messages)
+    if prompt is None or (generation.continues and not prompt.endswith(text_of(messages[-1].get("content")))):
+        return None
+    _log.info("no template is known: %s rendered the prompt (/chat_tokenize)", target.name)
+    return prompt
 
 
 async def _fitted(generation: Generation, route: Route, facts: ModelFacts, session: Session) -> tuple[Generation, str]:

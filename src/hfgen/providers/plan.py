@@ -25,6 +25,7 @@ class Plan:
         rendered: Plans the same request as a rendered prompt, at the same server, or None where it takes none: an
             answer that breaks off goes on there.
         trimmed: Which messages were left out to fit the context, "" when none was.
+        rendered_by: Who rendered the prompt where hfgen knows no template, "" when hfgen did.
     """
 
     generation: Generation
@@ -33,6 +34,7 @@ class Plan:
     facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
     trimmed: str = ""
+    rendered_by: str = ""
 
 
 def wanted(generation: Generation, facts: ModelFacts) -> Want:
@@ -60,8 +62,14 @@ def known_task(generation: Generation) -> str:
     return "text-to-image" if paints else ""
 
 
-def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
+def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: str | None = None) -> Plan:
     """The plan for a route: a raw dialect gets the exact prompt, with the BOS written once.
+
+    Args:
+        generation: What is asked.
+        route: Where.
+        facts: What is known of the model.
+        rendered: The prompt as the server itself rendered it, its BOS already gone.
 
     Raises:
         PromptError: The template refuses the conversation.
@@ -76,10 +84,10 @@ def planned(generation: Generation, route: Route, facts: ModelFacts) -> Plan:
             f"{route.target.name} takes a raw prompt here, and a picture cannot be part of one",
             hint="Leave the pictures out, or ask over a chat route (mode='chat').",
         )
-    prompt = render(generation, facts)
+    prompt = render(generation, facts) if rendered is None else rendered
     thinking = generation.prompt is None and prompt.rstrip().endswith("<think>")
     bos = facts.special_tokens.get("bos_token", "")
-    if generation.prompt is None and not route.dialect.writes_bos:
+    if generation.prompt is None and rendered is None and not route.dialect.writes_bos:
         if added_unasked(prompt, bos, facts.adds_bos):
             say_extra_bos(route.target.name, bos)
         prompt = written_once(prompt, bos, facts.adds_bos)

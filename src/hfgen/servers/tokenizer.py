@@ -1,6 +1,6 @@
-"""What a server's own tokenizer does, asked of the server: whether it adds the BOS, and the template that vLLM shows.
+"""What a server's own tokenizer does, asked of the server: whether it adds the BOS, and how it renders a conversation.
 
-Sources: TGI router/src/server.rs (`/tokenize`); llama.cpp tools/server/README.md (`/tokenize`); vLLM
+Sources: TGI router/src/server.rs (`/tokenize`, `/chat_tokenize`); llama.cpp tools/server/README.md (`/tokenize`); vLLM
 entrypoints/serve/tokenize (`/tokenizer_info`, there only with --enable-tokenizer-info-endpoint).
 """
 
@@ -13,6 +13,7 @@ from hfgen.errors import HfgenError
 from hfgen.facts import ModelFacts
 from hfgen.hub.memory import Memory, fingerprint
 from hfgen.limits import Limits
+from hfgen.messages import Messages
 from hfgen.tokenizer_config import special_tokens_of, templates_of
 from hfgen.transport.session import Session
 from hfgen.wire import Target, WireRequest
@@ -31,6 +32,12 @@ class _TgiToken(msgspec.Struct):
     id: int
     start: int
     stop: int
+    text: str = ""
+
+
+class _TgiChat(msgspec.Struct):
+    templated_text: str
+    tokenize_response: list[_TgiToken]
 
 
 class _Piece(msgspec.Struct):
@@ -67,6 +74,20 @@ async def template_of(session: Session, target: Target) -> ModelFacts | None:
         templates=templates,
         template_source=f"{target.name} (/tokenizer_info)",
     )
+
+
+async def rendered_by(session: Session, target: Target, messages: Messages) -> str | None:
+    """The prompt that TGI's own template makes, without the BOS that its tokenizer adds; None where it shows none.
+
+    Which token that is, TGI does not name: it is the one without a width in front of any text.
+    """
+    chat = await _ask(session, target, "/chat_tokenize", {"model": target.model, "messages": messages}, _TgiChat)
+    if chat is None:
+        return None
+    plain = await _ask(session, target, "/tokenize", {"inputs": "a"}, list[_TgiToken])
+    added = plain[0].id if plain and plain[0].stop == 0 else None
+    first = next((token for token in chat.tokenize_response if token.stop > 0), None)
+    return chat.templated_text.removeprefix(first.text) if first and first.id == added else chat.templated_text
 
 
 async def _ask_bos(session: Session, target: Target, bos: str) -> tuple[bool | None]:
