@@ -1,231 +1,224 @@
-"""What a streamed token costs each client, in CPU time: one server process, one process for each client and turn.
+"""What a streamed token costs each client: one command, one run, in less than ten minutes (`--quick`: one).
 
-    python benchmarks/stream.py [--peers PYTHON] [--turns 5] [--tokens 20000]
+    python benchmarks/stream.py [--peers PYTHON | --venv FOLDER] [--quick] [--json FILE]
 
-`--peers` is an interpreter that has huggingface_hub and openai; clients that do not install are left out. The clients
-take turns, every one streams the same number of tokens (counted, and printed), and the figures are medians. `firehose`
-is one stream as fast as it goes; `paced` is 64 streams of 50 tokens a second, one event a packet.
+Every client has a process for each of its turns, and the clients take turns, so that a busy moment of the machine hits
+all of them. The figures are medians; ratios are medians of the ratios within a round. All clients run on the same
+interpreter: `--peers`, which needs hfgen's dependencies and the clients to compare; `--venv` makes one with pip. What
+does not install is left out, and said. Each client streams the same number of tokens, which is counted and printed.
 """
 
 import argparse
-import asyncio
 import json
 import os
-import resource
+import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve()
-SOURCE = HERE.parents[1] / "src"
-CLIENTS = ("raw", "bare", "hfgen", "hub_tgi", "hub_chat", "openai")
-CHAT = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-PACED_TOKENS, PACED_STREAMS = 100, 64
+from clients import CLIENTS, ONLY_CHAT
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent / "src"
+NEEDED = ("aiohttp>=3.11", "click", "huggingface_hub>=2", "jinja2", "msgspec", "rich", "typing_extensions")
+WANTED = ("openai", "litellm", "uvloop")
+LATE = 0.15  # seconds that a token may come after its time to be in time
+Figures = dict[str, float]
 
 
-def event(api: str, last: bool) -> bytes:
-    finish = "stop" if last else None
-    if api == "chat":
-        said: dict[str, Any] = {
-            **CHAT,
-            "choices": [{"index": 0, "delta": {"content": " word"}, "finish_reason": finish}],
-        }
-    else:
-        token = {"id": 5, "text": " word", "logprob": -0.5, "special": False}
-        details = {"finish_reason": "eos_token", "generated_tokens": 1, "seed": None, "prefill": [], "tokens": []}
-        said = {
-            "index": 1,
-            "token": token,
-            "generated_text": "x" if last else None,
-            "details": details if last else None,
-        }
-    data = b"data:" + json.dumps(said).encode() + b"\n\n"
-    return b"%x\r\n%s\r\n" % (len(data), data)
+@dataclass
+class Bench:
+    """One run: the interpreter, the server's port, and how much of everything."""
 
+    python: str
+    port: str
+    quick: bool
+    results: dict[str, Any] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
 
-async def serve() -> None:
-    """Answers POST /<api>/<tokens>/<pace>/…; everything is rendered before the clock runs."""
-    rendered = {api: (event(api, last=False), event(api, last=True)) for api in ("chat", "tgi")}
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def turn(self, measure: str, client: str, api: str, *numbers: int) -> Figures | None:
+        """The figures of one turn; None where the client does not run, which is said once."""
+        words = [self.python, str(HERE / "turns.py"), measure, client, self.port, api, *map(str, numbers)]
+        environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONWARNINGS": "ignore"}
         try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-                length = next((int(x[15:]) for x in head.split("\r\n") if x.startswith("content-length:")), 0)
-                await reader.readexactly(length)
-                if not head.startswith("post"):
-                    writer.write(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
-                    continue
-                _, api, tokens, pace, *_ = head.split(" ")[1].split("/")
-                one, last = rendered[api]
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-                )
-                if pace == "0":
-                    block = one * 100
-                    for _ in range((int(tokens) - 1) // 100):
-                        writer.write(block)
-                        await writer.drain()
-                    writer.write(one * ((int(tokens) - 1) % 100))
-                else:
-                    for _ in range(int(tokens) - 1):
-                        writer.write(one)
-                        await asyncio.sleep(float(pace))
-                writer.write(last + b"0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, backlog=2048)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-async def raw(base: str) -> AsyncIterator[int]:
-    path = "/" + base.split("/", 3)[3] + "/x"
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(base.split(":")[2].split("/", maxsplit=1)[0]))
-    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
-    tail = b""
-    while True:
-        data = await reader.read(65536)
-        yield (tail + data).count(b"data:")
-        tail = data[-4:]  # a name that two reads share is counted once: four of its five bytes cannot be one
-        if data.endswith(b"0\r\n\r\n"):
-            break
-    writer.close()
-
-
-async def bare(base: str) -> AsyncIterator[int]:
-    import aiohttp  # noqa: PLC0415
-    import msgspec  # noqa: PLC0415
-
-    class Delta(msgspec.Struct, gc=False):
-        content: str = ""
-
-    class Choice(msgspec.Struct, gc=False):
-        delta: Delta
-
-    class Chunk(msgspec.Struct, gc=False):
-        choices: list[Choice]
-
-    decode, rest = msgspec.json.Decoder(Chunk).decode, b""
-    async with aiohttp.ClientSession(read_bufsize=2**18) as session, session.post(f"{base}/x", data=b"{}") as response:
-        async for data in response.content.iter_any():
-            *blocks, rest = (rest + data).split(b"\n\n")
-            for block in blocks:
-                yield len(decode(block[5:]).choices[0].delta.content) > 0
-
-
-async def hfgen(base: str) -> AsyncIterator[int]:
-    from hfgen import HuggingFaceInference, Session  # noqa: PLC0415
-
-    async with Session() as session:
-        address, question = f"{base}/v1/chat/completions", [{"role": "user", "content": "x"}]
-        more = {"api_base": address, "max_tokens": None, "session": session}
-        async for item in HuggingFaceInference.create_async_generator("m", question, **more):
-            yield isinstance(item, str)
-
-
-async def hub_tgi(base: str) -> AsyncIterator[int]:
-    from huggingface_hub import AsyncInferenceClient  # noqa: PLC0415
-
-    client = AsyncInferenceClient(base.replace("/chat/", "/tgi/") + "/x")
-    async for _ in await client.text_generation("x", stream=True, details=True, max_new_tokens=10**6):
-        yield 1
-
-
-async def hub_chat(base: str) -> AsyncIterator[int]:
-    from huggingface_hub import AsyncInferenceClient  # noqa: PLC0415
-
-    client = AsyncInferenceClient(base_url=base, api_key="x")
-    async for _ in await client.chat_completion([{"role": "user", "content": "x"}], stream=True):
-        yield 1
-
-
-async def openai(base: str) -> AsyncIterator[int]:
-    from openai import AsyncOpenAI  # noqa: PLC0415
-
-    client = AsyncOpenAI(base_url=base, api_key="x")
-    question: list[Any] = [{"role": "user", "content": "x"}]
-    async for _ in await client.chat.completions.create(model="m", messages=question, stream=True):
-        yield 1
-
-
-async def count(client: str, base: str) -> int:
-    return sum([int(seen) async for seen in globals()[client](base)])
-
-
-async def play(client: str, port: str, streams: int, tokens: int, pace: str) -> None:
-    """One turn of one client; a first short stream pays for imports and what is made once."""
-    root = f"http://127.0.0.1:{port}/chat"
-    await count(client, f"{root}/20/0")
-    began = time.process_time()
-    seen = await asyncio.gather(*(count(client, f"{root}/{tokens}/{pace}") for _ in range(streams)))
-    cpu = time.process_time() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"tokens": sum(seen), "us": 1e6 * cpu / sum(seen), "mib": peak}))
-
-
-def turn(python: str, *words: object) -> dict[str, float] | None:
-    done = subprocess.run(
-        [python, str(HERE), "--play", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        timeout=120,
-    )
-    if done.returncode:
-        print(f"{words[0]} left out: {done.stderr.strip().splitlines()[-1][:150]}", file=sys.stderr)
+            done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment, timeout=90)
+        except subprocess.CalledProcessError as failed:
+            reason = (failed.stderr.strip().splitlines() or ["no word"])[-1]
+        except subprocess.TimeoutExpired:
+            reason = "not done within 90 s"
+        else:
+            figures: Figures = json.loads(done.stdout.splitlines()[-1])
+            return figures
+        print(f"    {client} is left out of {measure}, {api}: {reason[:140]}", flush=True)
         return None
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", default=sys.executable)
-    parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=20_000)
-    parser.add_argument("--serve", action="store_true")
-    parser.add_argument("--play", nargs="*")
-    given = parser.parse_args()
-    if given.serve:
-        asyncio.run(serve())
-    elif given.play:
-        client, port, streams, tokens, pace = given.play
-        asyncio.run(play(client, port, int(streams), int(tokens), pace))
-    else:
-        with subprocess.Popen([sys.executable, str(HERE), "--serve"], stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            try:
-                compare(given.peers, server.stdout.readline().strip(), given.turns, given.tokens)
-            finally:
-                server.terminate()
-
-
-def compare(peers: str, port: str, turns: int, tokens: int) -> None:
-    shapes = {"firehose": (1, tokens, "0"), "paced": (PACED_STREAMS, PACED_TOKENS, "0.02")}
-    for shape, how in shapes.items():
-        rounds: dict[str, list[dict[str, float]]] = {}
-        left = list(CLIENTS)
+    def rounds(self, turns: int, clients: Sequence[str], measure: str, api: str, *numbers: int) -> dict[str, Any]:
+        """All figures of each client that ran in every round."""
+        left = [name for name in clients if api == "chat" or name.split("+")[0] not in ONLY_CHAT]
+        left = [name for name in left if not self.absent & set(name.split("+"))]
+        seen: dict[str, list[Figures]] = {client: [] for client in left}
         for _ in range(turns):
             for client in tuple(left):
-                python = peers if client.startswith(("hub", "openai")) else sys.executable
-                figures = turn(python, client, port, *how)
+                figures = self.turn(measure, client, api, *numbers)
                 if figures is None:
                     left.remove(client)
                 else:
-                    rounds.setdefault(client, []).append(figures)
-        print(f"\n{shape}, {turns} turns, medians")
-        print(f"{'client':10} {'us a token':>10} {'x hfgen':>8} {'tokens':>8} {'MiB':>5}")
-        middle = {client: statistics.median(one["us"] for one in seen) for client, seen in rounds.items()}
-        for client, seen in rounds.items():
-            ratio = statistics.median(a["us"] / b["us"] for a, b in zip(seen, rounds["hfgen"], strict=False))
-            print(f"{client:10} {middle[client]:10.2f} {ratio:8.2f} {seen[0]['tokens']:8.0f} {seen[0]['mib']:5.0f}")
+                    seen[client].append(figures)
+        return {client: seen[client] for client in left}
+
+    def cost(
+        self, name: str, turns: int, clients: Sequence[str], api: str, streams: int, tokens: int, pace: int
+    ) -> None:
+        seen = self.rounds(turns, clients, "cost", api, streams, tokens, pace)
+        self.results[name] = rows = {}
+        print(f"\n{name}, {turns} rounds")
+        print(f"{'':18}{'CPU µs a token':>15}{'/ bare':>8}{'/ hfgen':>9}{'busy':>6}{'tokens':>9}")
+        for client, figures in seen.items():
+            rows[client] = {
+                "us": middle(figures, "us"),
+                "bare": ratio(figures, seen.get("bare")),
+                "hfgen": ratio(figures, seen.get("hfgen")),
+                "busy": middle(figures, "busy"),
+                "tokens": middle(figures, "tokens"),
+            }
+            row = rows[client]
+            print(
+                f"{client:18}{row['us']:15.2f}{row['bare']:8.2f}{row['hfgen']:9.2f}"
+                f"{row['busy']:6.0%}{row['tokens']:9.0f}",
+                flush=True,
+            )
+
+    def simple(self, name: str, turns: int, clients: Sequence[str], measure: str, *numbers: int) -> None:
+        seen = self.rounds(turns, clients, measure, "chat", *numbers)
+        self.results[name] = {client: {key: middle(rows, key) for key in rows[0]} for client, rows in seen.items()}
+        print(f"\n{name}")
+        for client, row in self.results[name].items():
+            print(f"{client:18}" + "".join(f"{key:>10} {value:8.2f}" for key, value in row.items()), flush=True)
+
+    def in_time(self, clients: Sequence[str], most: int, tokens: int) -> None:
+        """Raise the number of streams, all clients step by step, until one of a hundred tokens is late."""
+        kept = {name: 0 for name in clients if name not in self.absent}
+        left, streams = list(kept), 32
+        while left and streams < most:
+            for client in tuple(left):
+                figures = self.turn("in_time", client, "chat", streams, tokens)
+                if figures is not None and figures["late"] <= LATE:
+                    kept[client] = streams
+                else:
+                    left.remove(client)
+            streams = streams * 5 // 4
+        self.results["in time"] = kept
+        print(f"\nStreams kept in time on one core: 50 tokens/s each, 99 of 100 at most {LATE:g} s late")
+        print(
+            "".join(
+                f"{client:18}{streams:6}{' or more' if client in left else ''}\n" for client, streams in kept.items()
+            )
+        )
+
+    def imports(self, turns: int) -> None:
+        """CPU milliseconds beyond an empty program."""
+        program = "import time, resource as r\nx = r.getrusage(r.RUSAGE_SELF)\n{}\ny = r.getrusage(r.RUSAGE_SELF)\n"
+        program += "print(1000 * (y.ru_utime + y.ru_stime - x.ru_utime - x.ru_stime), y.ru_maxrss / 1024)"
+        statements = {"hfgen": "from hfgen import HuggingFaceInference", "bare": "import aiohttp, msgspec"}
+        statements |= {name: f"import {name}" for name in ("huggingface_hub", "openai", "litellm")}
+        statements["huggingface_hub"] = "from huggingface_hub import AsyncInferenceClient"
+        seen: dict[str, list[list[float]]] = {name: [] for name in statements if name not in self.absent}
+        for _ in range(turns):
+            for name, figures in seen.items():
+                words = [self.python, "-c", program.format(statements[name])]
+                env = {**os.environ, "PYTHONPATH": str(SOURCE), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+                done = subprocess.run(words, capture_output=True, text=True, check=True, env=env, timeout=60)
+                figures.append([float(word) for word in done.stdout.split()[-2:]])
+        self.results["import"] = {name: statistics.median(f[0] for f in rows) for name, rows in seen.items()}
+        print("\nImport, CPU ms")
+        print("".join(f"{name:18}{value:6.0f}\n" for name, value in self.results["import"].items()), flush=True)
+
+    def all(self) -> None:
+        """Every measure, the ones that the goals are about first."""
+        everyone = tuple(CLIENTS)
+        looped = (*everyone, "bare+uvloop", "hfgen+uvloop")
+        few = 1 if self.quick else 3
+        self.cost("firehose, chat", 2 if self.quick else 5, everyone, "chat", 1, 2_000 if self.quick else 10_000, 0)
+        self.cost("firehose, TGI", 2 if self.quick else 5, everyone, "tgi", 1, 2_000 if self.quick else 10_000, 0)
+        paced = 20 if self.quick else 100
+        self.cost("64 streams of 25 tokens/s, chat", few, looped, "chat", 64, paced, 40)
+        if not self.quick:
+            fast = [name for name in looped if name != "litellm"]  # it needs several cores for so many
+            self.cost("512 streams of 4 tokens/s, chat", 2, fast, "chat", 512, 20, 250)
+        self.simple("Time to first token, ms", few, everyone, "first", 30)
+        most = [name for name in everyone if name != "litellm"]
+        self.simple("Memory of open streams", 1, most, "memory", 100 if self.quick else 1000)
+        small = 500 if self.quick else 10_000
+        self.simple("Memory left by finished streams", 1, ("bare", "hfgen"), "growth", small)
+        if not self.quick:
+            self.in_time(("bare", "hfgen", "huggingface_hub"), 1500, 100)
+        self.imports(few)
+
+
+def middle(figures: Sequence[Figures], key: str) -> float:
+    return statistics.median(one[key] for one in figures)
+
+
+def ratio(figures: Sequence[Figures], others: Sequence[Figures] | None) -> float:
+    """How many times the others' cost, round by round."""
+    if not others:
+        return float("nan")
+    return statistics.median(a["us"] / b["us"] for a, b in zip(figures, others, strict=False))
+
+
+def made(folder: Path) -> str:
+    """A virtual environment with hfgen's dependencies and each client that installs."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip: Callable[..., Any] = lambda *names: subprocess.run(  # noqa: E731 - one use, two lines below
+            [str(python), "-m", "pip", "install", "--quiet", *names], check=False, timeout=600
+        )
+        pip(*NEEDED)
+        for name in WANTED:
+            pip(name)
+    return str(python)
+
+
+def versions(python: str, names: Sequence[str]) -> dict[str, str]:
+    program = "import sys, json; from importlib import metadata as m\n"
+    program += "print(json.dumps({d.name.lower().replace('-', '_'): d.version for d in m.distributions()}))"
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    found = json.loads(done.stdout)
+    return {name: found[name] for name in names if name in found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--peers", default=sys.executable, metavar="PYTHON")
+    where.add_argument("--venv", type=Path, metavar="FOLDER")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    python = made(given.venv) if given.venv else given.peers
+    found = versions(python, ("aiohttp", "msgspec", "huggingface_hub", "openai", "litellm", "uvloop"))
+    began = time.monotonic()
+    about = {"date": time.strftime("%Y-%m-%d"), "cores": os.cpu_count(), "python": platform.python_version(), **found}
+    print(" · ".join(f"{name} {value}" for name, value in about.items()), flush=True)
+    server = subprocess.Popen([sys.executable, str(HERE / "token_server.py")], stdout=subprocess.PIPE, text=True)
+    try:
+        os.sched_setaffinity(server.pid, {min(os.sched_getaffinity(0))})
+        assert server.stdout is not None
+        absent = {name for name in ("huggingface_hub", "openai", "litellm", "uvloop") if name not in found}
+        bench = Bench(python, server.stdout.readline().strip(), given.quick, absent=absent)
+        bench.all()
+    finally:
+        server.terminate()
+        server.wait()
+    print(f"{time.monotonic() - began:.0f} s")
+    if given.json:
+        given.json.write_text(json.dumps({"about": about, **bench.results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

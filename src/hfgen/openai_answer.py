@@ -9,10 +9,11 @@ from hfgen.answers import error_of_event, second_reading, unreadable
 from hfgen.errors import ServerError
 from hfgen.events import Event
 from hfgen.openai_types import Chunk, events_of
-from hfgen.wire import END, Body, Frame, Marker, Named
+from hfgen.wire import END, Body, Frame, Marker
 from hfgen.wire_json import MALFORMED
 
 _decoder: Final = msgspec.json.Decoder(Chunk)
+_decode: Final = _decoder.decode
 
 
 def read(frame: Frame, what: str) -> Sequence[Event | Marker]:
@@ -27,18 +28,16 @@ def read(frame: Frame, what: str) -> Sequence[Event | Marker]:
     """
     if isinstance(frame, bytes):
         return _event(frame, what)
-    match frame:
-        case Named("error", data):
-            raise error_of_event(data, name="error") or ServerError("the server reports an error without a word")
-        case Named(_, data):
-            return _event(data, what)
-        case Body(_, data):
-            return [*_whole(data, what), END]
+    if isinstance(frame, Body):
+        return [*_whole(frame.data, what), END]
+    if frame.name == "error":
+        raise error_of_event(frame.data, name="error") or ServerError("the server reports an error without a word")
+    return _event(frame.data, what)
 
 
 def _event(data: bytes, what: str) -> Sequence[Event | Marker]:
     try:
-        chunk = _decoder.decode(data)
+        chunk = _decode(data)
     except MALFORMED:
         if data.startswith(b"[DONE]"):
             return (END,)
@@ -53,7 +52,7 @@ def _event(data: bytes, what: str) -> Sequence[Event | Marker]:
 def _whole(data: bytes, what: str) -> Sequence[Event]:
     _refuse_error(data)
     try:
-        chunk = _decoder.decode(data)
+        chunk = _decode(data)
     except MALFORMED:
         chunk = second_reading(data, _decoder, what)
     if not chunk.choices:

@@ -4,7 +4,7 @@ Unknown fields are skipped. What servers disagree about (PROTOCOL: ids that are 
 content that is a list) is typed as all that was recorded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -124,15 +124,18 @@ class Chunk(msgspec.Struct, gc=False):
     error_type: str | None = None
 
 
-def events_of(chunk: Chunk) -> list[Event]:
+def events_of(chunk: Chunk) -> Sequence[Event]:
     """Everything that a chunk says, its end last.
 
     Raises:
         ServerError: The server gives as its reason to end that it failed.
     """
+    choices = chunk.choices or ()
+    if len(choices) == 1 and chunk.usage is None and (text := _only_text(choices[0])):
+        return (text,)
     events: list[Event] = []
     finish: Finish | None = None
-    for choice in chunk.choices or ():
+    for choice in choices:
         if choice.index:
             continue  # one answer is asked for; a server that sends more is not mixed into it
         delta = choice.delta or choice.message
@@ -149,6 +152,16 @@ def events_of(chunk: Chunk) -> list[Event]:
     if finish is not None:
         events.append(FinishReason(finish))
     return events
+
+
+def _only_text(choice: Choice) -> str | None:
+    """The text of a choice that holds nothing else, as nearly all do: it has to be quick."""
+    delta = choice.delta
+    if delta is None or choice.index or choice.finish_reason or choice.logprobs is not None:
+        return None
+    if delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal:
+        return None
+    return delta.content if isinstance(delta.content, str) else None
 
 
 def usage_of(info: UsageInfo) -> Usage:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ from hfgen.errors import HfgenError, StreamError
 from hfgen.events import Event, FinishReason, Reasoning, ToolCallDelta, Usage
 from hfgen.generation import Generation
 from hfgen.limits import Limits
-from hfgen.providers.pipeline import stream
+from hfgen.providers.pipeline import Call, stream
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import CHAT, TGI, Dialect, Route
 from hfgen.transport.sse import EventDecoder
@@ -50,7 +50,7 @@ async def told(dialect: Dialect, chunks: Sequence[bytes]) -> tuple[list[Event], 
 
     events: list[Event] = []
     try:
-        async for event in stream([way], Replay(chunks), total=0.2):
+        async for event in stream(nullcontext(Call([way], Replay(chunks))), total=0.2):
             events.append(event)
     except HfgenError as error:
         partial = error.partial if isinstance(error, StreamError) else ""

@@ -120,22 +120,28 @@ class Attempt:
 
     def _decode(self, frames: Sequence[Frame]) -> list[Event]:
         events: list[Event] = []
-        decode, feed = self._route.dialect.decode, self.shape.feed
+        decode, shape = self._route.dialect.decode, self.shape
         try:
             for frame in frames:
                 for item in decode(frame):
-                    if isinstance(item, WireRequest):
-                        self._next = item
-                    elif self._join is None:
-                        events.extend(feed(item))
+                    if isinstance(item, str) and self._join is None:  # nearly always
+                        events += shape.feed(item)
                     else:
-                        events.extend(self._joined(item, *self._join))
-                if self.shape.closed:
+                        events += self._taken(item)
+                if shape.closed:
                     break
         except HfgenError as error:
             if self.shape.finish is None:  # after the finish reason an error changes nothing
                 self._error = error
-        return [self._signed(event) if isinstance(event, ImageResponse) else event for event in events]
+        return events
+
+    def _taken(self, item: Event | WireRequest | Marker) -> Iterable[Event]:
+        if isinstance(item, WireRequest):
+            self._next = item
+            return ()
+        if self._join is not None:
+            return self._joined(item, *self._join)
+        return self.shape.feed(self._signed(item) if isinstance(item, ImageResponse) else item)
 
     def _joined(self, item: Event | Marker, join: Join, resumed: Resumed) -> Iterable[Event]:
         """What an event adds to the text before the break, once it is certain that it does."""

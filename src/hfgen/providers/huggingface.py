@@ -19,7 +19,7 @@ from hfgen.limits import Limits
 from hfgen.messages import Messages
 from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
 from hfgen.providers.endpoint import plan_endpoint
-from hfgen.providers.pipeline import stream as run
+from hfgen.providers.pipeline import Call, stream as run
 from hfgen.providers.plan import Plan
 from hfgen.providers.recovery import Way
 from hfgen.providers.router import plan_router
@@ -160,33 +160,33 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         check_type("api_base", api_base, Sequence)
         bases = (api_base,) if isinstance(api_base, str) else tuple(api_base or ())
         _check_session(session)
-        return _answer(asked, session, proxy, bases, api_key, model_file)
+        events = run(_opening(asked, session, proxy, bases, api_key, model_file), total=limits.total)
+        return events if stream else _in_one_piece(events)
 
 
-async def _answer(
+@asynccontextmanager
+async def _opening(
     asked: Generation,
     session: Session | None,
     proxy: str | None,
     bases: Sequence[str],
     api_key: str | None,
     model_file: str | None,
-) -> AsyncGenerator[Event, None]:
+) -> AsyncGenerator[Call, None]:
     async with _borrowed(session, proxy) as open_session:
         token = api_key if api_key or bases else await find_token()
         ways: list[Way]
+        news: list[Event] = []
         if bases:
             ways = [partial(plan_endpoint, asked, base, token, open_session) for base in bases]
         elif is_local(asked.model, token, model_file):
             await _check_local()
             fetched = bool(model_file) or await asyncio.to_thread(find_weights) is not None
-            yield Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING)
+            news.append(Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING))
             ways = [partial(_plan_local, asked, model_file, open_session)]
         else:
             ways = [partial(plan_router, asked, token, open_session)]
-        events = run(ways, open_session, total=asked.limits.total)
-        async with aclosing(events if asked.stream else _in_one_piece(events)) as shown:
-            async for event in shown:
-                yield event
+        yield Call(ways, open_session, news)
 
 
 def is_local(model: str, token: str | None, model_file: str | None = None) -> bool:

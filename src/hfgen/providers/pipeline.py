@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
 
 from hfgen.errors import HfgenError, StreamError
 from hfgen.events import Event
@@ -10,14 +12,29 @@ from hfgen.transport.retry import BUDGET, RetryBudget
 from hfgen.wire import Exchange
 
 
+class Call(NamedTuple):
+    """What an answer needs.
+
+    Attributes:
+        ways: Plans the request, for each endpoint that may answer it.
+        exchange: The network.
+        news: Events for the caller before any of the answer.
+    """
+
+    ways: Sequence[Way]
+    exchange: Exchange
+    news: Sequence[Event] = ()
+
+
 async def stream(
-    ways: Sequence[Way], exchange: Exchange, *, total: float | None = None, budget: RetryBudget = BUDGET
+    opening: AbstractAsyncContextManager[Call], *, total: float | None = None, budget: RetryBudget = BUDGET
 ) -> AsyncGenerator[Event, None]:
     """Yield the answer's events; the last is its one `FinishReason`.
 
+    The caller iterates this very generator: one more around it would cost every token some 0.15 µs.
+
     Args:
-        ways: Plans the request, for each endpoint that may answer it.
-        exchange: The network.
+        opening: Held open as long as the answer is read.
         total: Seconds for all of it, or None.
         budget: Limits the retries of the whole process.
 
@@ -25,25 +42,28 @@ async def stream(
         HfgenError: Before the first payload any of the tree; after it a `StreamError` with the text so far.
     """
     deadline = None if total is None else asyncio.get_running_loop().time() + total
-    recovery = Recovery(ways, exchange, deadline, budget)
-    while True:
-        try:
-            async with await recovery.attempt() as attempt:
-                while events := await attempt.read():
-                    for event in events:
-                        yield event
-        except HfgenError as failed:
-            error = failed
-        else:
-            break
-        try:
-            wait = recovery.after(error)
-        except StreamError:
-            for event in recovery.rest():
+    async with opening as call:
+        recovery = Recovery(call.ways, call.exchange, deadline, budget)
+        news, wait = call.news, 0.0
+        while True:
+            for event in news:
                 yield event
-            raise
-        if wait:
-            yield waiting(error)
-        await asyncio.sleep(wait)
-    for event in recovery.end():
-        yield event
+            await asyncio.sleep(wait)
+            try:
+                async with await recovery.attempt() as attempt:
+                    while events := await attempt.read():
+                        for event in events:
+                            yield event
+            except HfgenError as failed:
+                error = failed
+            else:
+                break
+            try:
+                wait = recovery.after(error)
+            except StreamError:
+                for event in recovery.rest():
+                    yield event
+                raise
+            news = (waiting(error),) if wait else ()
+        for event in recovery.end():
+            yield event

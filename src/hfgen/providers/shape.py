@@ -9,7 +9,7 @@ from hfgen.providers.stops import StopStrings
 from hfgen.providers.thinking import Thinking
 from hfgen.wire import END, Marker
 
-_HIGH = ("\ud800", "\udbff")
+_HIGH_FIRST, _HIGH_LAST = "\ud800", "\udbff"  # first halves of characters, which JSON may cut
 
 
 class Shape:
@@ -29,7 +29,7 @@ class Shape:
         self.usage: Usage | None = None
         self.finish: Finish | None = None
         self.closed = False
-        self._counted = 0
+        self._beside = 0  # pieces of anything but text
         self._resent = 0
         self._resumed = 0
         self._started = False
@@ -38,7 +38,7 @@ class Shape:
         self._half = ""
         self._trim = trim
         self._thinking: Thinking | None = Thinking(opened=thinking)
-        self._stops = StopStrings(stop)
+        self._stops = StopStrings(stop) if any(stop) else None
 
     @property
     def text(self) -> str:
@@ -66,9 +66,19 @@ class Shape:
 
     def feed(self, event: Event | Marker) -> Iterable[Event]:
         """What the caller gets of this event now."""
-        if isinstance(event, str):
-            return self._text(event)
-        return self._other(event)
+        if not isinstance(event, str):
+            return self._other(event)
+        if not event:
+            return ()
+        if self._half or _HIGH_FIRST <= event[-1] <= _HIGH_LAST:
+            event = self._whole(event)
+            if not event:
+                return ()
+        self.received.append(event)
+        if self._thinking is not None or self._stops is not None:
+            return self._visible(event)
+        self.pieces.append(event)
+        return (event,)
 
     def tokens_before(self, place: int) -> int:
         """How many tokens the first `place` characters of the received text were, by the server's own count if told."""
@@ -99,7 +109,7 @@ class Shape:
     def _total(self, told: Usage | None) -> Usage:
         """The usage over all attempts: the server counts what it was sent again as prompt."""
         if told is None:
-            return Usage(completion_tokens=self._counted, estimated=True)
+            return Usage(completion_tokens=len(self.received) + self._beside, estimated=True)
         if not self._resumed:
             return told
         return msgspec.structs.replace(
@@ -117,21 +127,9 @@ class Shape:
         if self._thinking is not None:
             for part in self._thinking.flush():
                 yield from self._deliver(part) if isinstance(part, str) else (part,)
-        if self._stops and (rest := self._stops.flush()):
+        if self._stops is not None and (rest := self._stops.flush()):
             self.pieces.append(rest)
             yield rest
-
-    def _text(self, piece: str) -> Iterable[Event]:
-        if not piece:
-            return ()
-        self._counted += 1
-        if self._half or _HIGH[0] <= piece[-1] <= _HIGH[1]:
-            piece = self._whole(piece)
-        self.received.append(piece)
-        if self._thinking is None and not self._stops:
-            self.pieces.append(piece)
-            return (piece,)
-        return self._visible(piece)
 
     def _whole(self, piece: str) -> str:
         """Join the two halves of a character that came in two pieces; a half without its other is U+FFFD."""
@@ -139,7 +137,7 @@ class Shape:
             self._half = piece
             return ""
         joined = self._half + piece
-        cut = len(joined) - 1 if _HIGH[0] <= joined[-1] <= _HIGH[1] else len(joined)
+        cut = len(joined) - 1 if _HIGH_FIRST <= joined[-1] <= _HIGH_LAST else len(joined)
         self._half = joined[cut:]
         return joined[:cut].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -160,7 +158,7 @@ class Shape:
         if self._trim:
             text = _without_blank_lines(text)
             self._trim = not text
-        if self._stops:
+        if self._stops is not None:
             text = self._stops.feed(text)
             if self._stops.hit:
                 self.finish, self.closed = "stop", True
@@ -180,7 +178,7 @@ class Shape:
             case ToolCallDelta():
                 return self._call(event)
             case Reasoning():
-                self._counted += 1
+                self._beside += 1
                 self._started = self._other_came = True
                 return (event,) if event.text else ()
             case _:
@@ -190,7 +188,7 @@ class Shape:
 
     def _call(self, delta: ToolCallDelta) -> Iterable[Event]:
         """Name and id are told once for each call, though some servers repeat them with every piece."""
-        self._counted += 1
+        self._beside += 1
         self._started = True
         told = self._calls.get(delta.index)
         if told is None:

@@ -11,9 +11,6 @@ class StopStrings:
         self._held = ""
         self.hit = False
 
-    def __bool__(self) -> bool:
-        return bool(self._stops)
-
     def feed(self, piece: str) -> str:
         """The text that is certain to come before any stop string."""
         if self.hit:

@@ -16,7 +16,8 @@ from hfgen.version import __version__
 if TYPE_CHECKING:
     import aiohttp
 
-_BUFFER: Final = 2**18
+# Small, for while less than this waits aiohttp asks its transport to go on, at each HTTP chunk that is taken.
+_BUFFER: Final = 2**14
 _ROUND_TRIP: Final = 1.0  # seconds; later it was the server that gave up
 
 
