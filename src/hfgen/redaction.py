@@ -6,7 +6,6 @@ escaped as JSON or HTML do; what merely looks like a token is hidden as well.
 
 import html
 import json
-import logging
 import re
 from collections import OrderedDict
 from typing import Final
@@ -69,12 +68,3 @@ def _spellings(secret: str) -> tuple[str, ...]:
     escaped = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     slashed = tuple(text.replace("/", "\\/") for text in (secret, *escaped))
     return tuple(dict.fromkeys((secret, *quoted, plus, *small, *escaped, *slashed, html.escape(secret))))
-
-
-class RedactingFilter(logging.Filter):
-    """Rewrites each record of the `hfgen` loggers without its secrets."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the finished message; a record is never dropped."""
-        record.msg, record.args = redact(record.getMessage()), None
-        return True
