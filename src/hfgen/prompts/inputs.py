@@ -158,7 +158,8 @@ def _from_template(
     clash = _ARGUMENTS & generation.template_kwargs.keys()
     if clash:
         raise UsageError(f"chat_template_kwargs may not set {', '.join(sorted(clash))}: an argument of the call does")
-    return ChatTemplate(source_of(generation, facts), facts.special_tokens).render(
+    template = ChatTemplate(source_of(generation, facts), facts.special_tokens, isolate=generation.isolate)
+    return template.render(
         generation.messages,
         tools=generation.tools,
         add_generation_prompt=opens_turn and not generation.continues,
