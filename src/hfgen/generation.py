@@ -27,7 +27,8 @@ class Options(TypedDict, total=False, closed=True):
     scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
     `strict` (raise where hfgen would warn), `special_tokens_in_content`, `heal` (go on with an answer that broke off:
     True wherever the text can be checked, False never; left out, where the server is known to continue exactly). `fit`
-    (True: of a conversation longer than the known context the oldest turns are left out; False: it is sent as it is).
+    (True: of a conversation longer than the known context the oldest turns are left out; False: it is sent as it is),
+    `isolate` (True: templates run in a process of their own, for a server that renders those of any model).
     """
 
     top_p: float | None
@@ -59,6 +60,7 @@ class Options(TypedDict, total=False, closed=True):
     special_tokens_in_content: SpecialTokens | None
     heal: bool | None
     fit: bool
+    isolate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Generation:
     special_tokens: SpecialTokens | None = None
     heal: bool | None = None
     fit: bool = True
+    isolate: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -208,6 +211,7 @@ def generation(
         special_tokens=special_tokens,
         heal=options.get("heal"),
         fit=options.get("fit", True),
+        isolate=options.get("isolate", False),
         limits=limits,
     )
 

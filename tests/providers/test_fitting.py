@@ -10,6 +10,7 @@ from hfgen import HuggingFaceInference, Progress
 from hfgen.errors import PromptError, TemplateTooCostly
 from hfgen.events import Event
 from hfgen.messages import Message
+from hfgen.prompts.isolation import RENDERER
 from hfgen.providers.fitting import ConversationTrimmed
 from loopback import Server, Visit, serving
 
@@ -153,6 +154,16 @@ async def test_a_last_turn_that_cannot_fit_is_an_error_with_both_numbers() -> No
     async with serving(llamacpp()) as server:
         with pytest.raises(PromptError, match=r"takes 300\d tokens .* and 1900 fit"):
             await answered(server, [*LONG, {"role": "user", "content": "word " * 3000}])
+
+
+async def test_a_template_can_be_rendered_in_a_process_of_its_own() -> None:
+    async with serving(llamacpp(CHATML)) as server:
+        await answered(server, [{"role": "user", "content": "Hi"}], mode="raw", isolate=True)
+        assert sent(server)["prompt"] == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant"
+        assert RENDERER.pid is not None
+    async with serving(llamacpp("{{ 7 ** 300000000 }}")) as server:
+        with pytest.raises(TemplateTooCostly):
+            await answered(server, [{"role": "user", "content": "Hi"}], mode="raw", isolate=True)
 
 
 async def test_the_event_loop_lives_while_a_template_is_stopped() -> None:

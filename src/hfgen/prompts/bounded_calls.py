@@ -16,7 +16,7 @@ _WIDTH: Final = re.compile(r"\d+")
 _ESCAPED: Final = 6  # times what a text can grow by when it is escaped for HTML
 _LONGEST_HASH_KEPT_APART: Final = 60  # bits; Python hashes integers modulo 2**61 - 1
 _CODECS: Final = frozenset({"utf8", "utf16", "utf32", "ascii", "latin1", "strict", "ignore", "replace"})
-_LONGEST_SEARCHED: Final = 131_072  # characters
+LONGEST_SEARCHED: Final = 131_072  # characters; the patterns that search can go over a text many times
 
 
 def checked_operation(operator: str, left: object, right: object) -> None:
@@ -141,16 +141,17 @@ def _materialised(args: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def _integers(args: tuple[Any, ...]) -> int:
+def integers(args: Sequence[Any]) -> int:
+    """Widths and counts among the arguments, all together."""
     return sum(max(0, value) for value in args if isinstance(value, int))
 
 
 def _padding(_owner: str | bytes, args: tuple[Any, ...]) -> int:
-    return 4 * _integers(args)
+    return 4 * integers(args)
 
 
 def _tabs(owner: str | bytes, args: tuple[Any, ...]) -> int:
-    return 4 * (len(owner) * max(8, _integers(args)))
+    return 4 * (len(owner) * max(8, integers(args)))
 
 
 def _joined(owner: str | bytes, args: tuple[Any, ...]) -> int:
@@ -199,7 +200,7 @@ def _coded(owner: str | bytes, args: tuple[Any, ...]) -> int:
 
 def _searched(owner: str | bytes, args: tuple[Any, ...]) -> int:
     del args
-    if len(owner) > _LONGEST_SEARCHED:
+    if len(owner) > LONGEST_SEARCHED:
         raise too_costly("a method searches a very long text")
     return len(owner) * STEP
 

@@ -6,12 +6,13 @@ from functools import wraps
 from typing import Any, Final, TypeAlias, cast
 
 from hfgen.prompts.allowance import STEP, current, measure, spend, too_costly, weight
-from hfgen.prompts.bounded_calls import check_keys, checked_operation, replaced
+from hfgen.prompts.bounded_calls import LONGEST_SEARCHED, check_keys, checked_operation, integers, replaced
 
 Filter: TypeAlias = Callable[..., Any]
 Price: TypeAlias = Callable[[Any, Sequence[Any]], None]
 
-_LONGEST_SEARCHED: Final = 131_072  # characters; the patterns behind these filters can go over a text many times
+_WIDEST_INDENT: Final = 1000
+_LINE_ENDS: Final = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # where `splitlines` cuts
 _WALKING: Final = frozenset(
     {"map", "select", "reject", "selectattr", "rejectattr", "batch", "slice", "list", "reverse", "random", "items"}
 )
@@ -54,6 +55,13 @@ _DEEP: Final = frozenset(
 )
 
 
+_TEXTUAL: Final = frozenset({"trim", "string", "safe", "lower", "upper", "capitalize"})
+_COUNTED: Final = frozenset({"join", "groupby", "unique"})
+_COMPARING: Final = frozenset(
+    ["==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan", "<=", "le", "in"]
+)
+
+
 def bounded_filters(filters: Mapping[str, Filter]) -> dict[str, Filter]:
     """The same filters, each of which charges before it works."""
     bounded = {name: _bounded(name, function) for name, function in filters.items()}
@@ -63,13 +71,6 @@ def bounded_filters(filters: Mapping[str, Filter]) -> dict[str, Filter]:
 def bounded_tests(tests: Mapping[str, Filter]) -> MutableMapping[str, Filter]:
     """The same tests; those that compare measure what they compare."""
     return {name: _comparing(test) if name in _COMPARING else test for name, test in tests.items()}
-
-
-_TEXTUAL: Final = frozenset({"trim", "string", "safe", "lower", "upper", "capitalize"})
-_COUNTED: Final = frozenset({"join", "groupby", "unique"})
-_COMPARING: Final = frozenset(
-    ["==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan", "<=", "le", "in"]
-)
 
 
 def _comparing(test: Filter) -> Filter:
@@ -163,29 +164,19 @@ def tojson(
     return "".join(_charged_pieces(encoder.iterencode(value)))
 
 
-_WIDEST_INDENT: Final = 1000
-
-
 def _charged_pieces(pieces: Iterator[str]) -> Iterator[str]:
     for piece in pieces:
         spend(STEP + weight(piece))
         yield piece
 
 
-def _integers(args: Sequence[Any]) -> int:
-    return sum(max(0, value) for value in args if isinstance(value, int))
-
-
-_LINE_ENDS: Final = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # where `splitlines` cuts
-
-
 def _padded(value: Any, args: Sequence[Any]) -> None:
     del value
-    spend(4 * _integers(args))
+    spend(4 * integers(args))
 
 
 def _indented(value: Any, args: Sequence[Any]) -> None:
-    width = _integers(args) + sum(weight(text) for text in args if isinstance(text, str)) + 4
+    width = integers(args) + sum(weight(text) for text in args if isinstance(text, str)) + 4
     text = str(value)
     lines = 1 + sum(text.count(end) for end in _LINE_ENDS)
     spend((width + 2 * STEP) * lines)
@@ -203,7 +194,7 @@ def _joined(value: Any, args: Sequence[Any]) -> None:
 def _filled(value: Any, args: Sequence[Any]) -> None:
     del value
     fill = sum(measure(extra) for extra in args[1:])
-    spend(_integers(args[:1]) * (STEP + fill))
+    spend(integers(args[:1]) * (STEP + fill))
 
 
 def _summed(value: Any, args: Sequence[Any]) -> None:
@@ -217,7 +208,7 @@ def _summed(value: Any, args: Sequence[Any]) -> None:
 
 def _searched(value: Any, args: Sequence[Any]) -> None:
     text = str(value)
-    if len(text) > _LONGEST_SEARCHED:
+    if len(text) > LONGEST_SEARCHED:
         raise too_costly("a filter searches a very long text")
     extra = sum(weight(part) for part in args if isinstance(part, str))
     spend(len(text) * (STEP + extra))

@@ -5,10 +5,12 @@ may be lists of parts (their text counts) or None (nothing). Sources: the chat t
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from hfgen.errors import UsageError
 from hfgen.messages import Messages, check_messages, text_of
+
+Formatter: TypeAlias = Callable[[Messages, bool], str]
 
 _QWEN_SYSTEM: Final = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 _QWEN2_SYSTEM: Final = "You are a helpful assistant."
@@ -100,9 +102,6 @@ def format_prompt(messages: Messages, do_continue: bool = False) -> str:
         return turns[0].text
     told = [turn.text if turn.role in _SYSTEMS else f"{turn.role.capitalize()}: {turn.text}" for turn in turns]
     return "\n".join(told if do_continue else [*told, "Assistant:"])
-
-
-Formatter = Callable[[Messages, bool], str]
 
 
 def _chatml(messages: Messages, do_continue: bool, system: str) -> str:

@@ -1,7 +1,7 @@
 """From a model's facts to the one prompt it gets: its own template, else its family's layout, else plain text."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -11,10 +11,8 @@ from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Messages
-from hfgen.prompts import families
 from hfgen.prompts.forgery import Spellings, guarded, harmless
-
-Formatter = Callable[[Messages, bool], str]
+from hfgen.prompts.layout import formatter_of
 
 # Shows each marker of a family's layout.
 _SAMPLE: Final[Messages] = (
@@ -29,38 +27,6 @@ _ARGUMENTS: Final = frozenset(
     {"messages", "tools", "add_generation_prompt", "continue_final_message", "now", "chat_template"}
 )
 _JINJA: Final = re.compile(r"\{[{%#]")
-
-
-def _zephyr(messages: Messages, do_continue: bool) -> str:
-    return families.format_prompt_custom(messages, do_continue=do_continue)
-
-
-# By `config.model_type`: families whose layout is one, whoever tuned the model.
-_BY_FAMILY: Final[Mapping[str, Formatter]] = {
-    "gpt2": families.format_prompt,
-    "gpt_neo": families.format_prompt,
-    "gpt_neox": families.format_prompt,
-    "qwen": families.format_prompt_qwen2,
-    "qwen2": families.format_prompt_qwen,
-    "qwen2_moe": families.format_prompt_qwen2,
-    "deepseek_v2": families.format_prompt_deepseek,
-    "deepseek_v3": families.format_prompt_deepseek,
-}
-# Whose models end with a token that says nothing of their layout.
-_BY_AUTHOR: Final[Mapping[tuple[str, str], Formatter]] = {
-    ("mistralai", "mistral"): families.format_prompt_mistral,
-    ("mistralai", "mixtral"): families.format_prompt_mistral,
-    ("HuggingFaceH4", "mistral"): _zephyr,
-    ("HuggingFaceH4", "llama"): _zephyr,
-}
-_CHATML: Final = (families.format_prompt_qwen, families.format_prompt_qwen2)
-_CHATML_END: Final = "<|im_end|>"
-# By the token that ends a turn: it shows the layout that a fine-tune was made with.
-_BY_END: Final[Mapping[str, Formatter]] = {
-    _CHATML_END: families.format_prompt_qwen2,
-    "<|eot_id|>": families.format_prompt_llama,
-    "<｜end▁of▁sentence｜>": families.format_prompt_deepseek,
-}
 
 
 def get_inputs(
@@ -82,7 +48,7 @@ def get_inputs(
     family = model_type or facts.family
     if facts.templates:
         return _from_template(Generation(messages=messages, continues=do_continue), facts)
-    return _formatter(family, facts)(messages, do_continue)
+    return formatter_of(family, facts)(messages, do_continue)
 
 
 def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True, now: datetime | None = None) -> str:
@@ -105,7 +71,7 @@ def render(generation: Generation, facts: ModelFacts, *, opens_turn: bool = True
     made = harmless_request(generation, facts)
     if source_of(made, facts):
         return _from_template(made, facts, opens_turn=opens_turn, now=now)
-    return _formatter(facts.family, facts)(made.messages, made.continues)
+    return formatter_of(facts.family, facts)(made.messages, made.continues)
 
 
 def harmless_request(generation: Generation, facts: ModelFacts) -> Generation:
@@ -132,7 +98,7 @@ def spellings_of(generation: Generation, facts: ModelFacts) -> Spellings:
     Raises:
         UsageError: `chat_template` makes no sense.
     """
-    layout = source_of(generation, facts) or _formatter(facts.family, facts)(_SAMPLE, False)
+    layout = source_of(generation, facts) or formatter_of(facts.family, facts)(_SAMPLE, False)
     return _spellings(tuple(facts.special_tokens.values()), layout)
 
 
@@ -192,7 +158,8 @@ def _from_template(
     clash = _ARGUMENTS & generation.template_kwargs.keys()
     if clash:
         raise UsageError(f"chat_template_kwargs may not set {', '.join(sorted(clash))}: an argument of the call does")
-    return ChatTemplate(source_of(generation, facts), facts.special_tokens).render(
+    template = ChatTemplate(source_of(generation, facts), facts.special_tokens, isolate=generation.isolate)
+    return template.render(
         generation.messages,
         tools=generation.tools,
         add_generation_prompt=opens_turn and not generation.continues,
@@ -200,19 +167,3 @@ def _from_template(
         now=now,
         **generation.template_kwargs,
     )
-
-
-def _formatter(family: str, facts: ModelFacts) -> Formatter:
-    """The layout of a model that has no template, by its family, who made it, and the token that ends its turns."""
-    end = facts.special_tokens.get("eos_token", "")
-    by_author, by_end, by_family = _BY_AUTHOR.get((facts.author, family)), _BY_END.get(end), _BY_FAMILY.get(family)
-    if by_author and end in ("", "</s>"):  # not a fine-tune with tokens of its own
-        return by_author
-    if by_end and not (end == _CHATML_END and by_family in _CHATML):
-        return by_end
-    if by_family:
-        return by_family
-    name = facts.id.lower()
-    if family == "llama" and "llama-3" in name and "instruct" in name:  # its record says <|end_of_text|>
-        return families.format_prompt_llama
-    return families.format_prompt

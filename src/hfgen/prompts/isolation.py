@@ -97,7 +97,7 @@ class Renderer:
             self.close()
             environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "hfgen.prompts.renderer"],
+                [sys.executable, "-P", "-m", "hfgen.prompts.isolated_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

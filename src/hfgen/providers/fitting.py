@@ -64,7 +64,8 @@ async def _by_the_server(generation: Generation, route: Route, facts: ModelFacts
         return None
     if any(True for _ in images_of(messages)):
         return None
-    prompt = await rendered_by(session, target, harmless_request(generation, facts).messages)
+    harmless = await _aside(partial(harmless_request, generation, facts), generation, facts)
+    prompt = await rendered_by(session, target, harmless.messages)
     if prompt is None or (generation.continues and not prompt.endswith(text_of(messages[-1].get("content")))):
         return None
     _log.info("no template is known: %s rendered the prompt (/chat_tokenize)", target.name)
@@ -144,9 +145,9 @@ def _overhead(generation: Generation) -> int:
 
 
 async def _aside(work: Callable[[], T], generation: Generation, facts: ModelFacts) -> T:
-    """Do it in a thread, unless the prompt is small and its template is known to be quick."""
+    """Do it in a thread, unless the prompt is small and its template, in this process, is known to be quick."""
     key = hash(tuple(facts.templates.values()))
-    if key in _quick and _size(generation) <= _SMALL:
+    if key in _quick and _size(generation) <= _SMALL and not generation.isolate:
         return work()
 
     def timed() -> tuple[T, float]:
@@ -154,6 +155,6 @@ async def _aside(work: Callable[[], T], generation: Generation, facts: ModelFact
         return work(), thread_time() - start
 
     made, seconds = await asyncio.to_thread(timed)
-    if seconds < _QUICK and len(_quick) < _MOST_TEMPLATES:
+    if seconds < _QUICK and not generation.isolate and len(_quick) < _MOST_TEMPLATES:
         _quick[key] = None
     return made
