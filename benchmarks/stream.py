@@ -150,7 +150,8 @@ class Bench:
         if not self.quick:
             fast = [name for name in looped if name != "litellm"]  # it needs several cores for so many
             self.cost("512 streams of 4 tokens/s, chat", 2, fast, "chat", 512, 20, 250)
-        self.simple("Time to first token, ms", few, everyone, "first", 30)
+        self.simple("Time to first token over a kept connection, ms", few, everyone, "first", 30)
+        self.simple("Time to first token of a fresh client, ms", few, everyone, "cold")
         most = [name for name in everyone if name != "litellm"]
         self.simple("Memory of open streams", 1, most, "memory", 100 if self.quick else 1000)
         small = 500 if self.quick else 10_000

@@ -45,12 +45,12 @@ async def first(ask: Ask, root: str, calls: int) -> dict[str, float]:
     return {"warm": 1000 * statistics.median(times[1:]), "first of all": 1000 * times[0]}
 
 
-async def cold(ask: Ask, root: str, client: str) -> dict[str, float]:
+async def cold(ask: Ask, root: str) -> dict[str, float]:
     """Milliseconds to the first token of a client that is made for it, in a process that has made one before."""
     await tokens_of(ask, f"{root}/2/1")
     async with contextlib.AsyncExitStack() as stack:
         began = time.perf_counter()
-        other = await stack.enter_async_context(CLIENTS[client]())
+        other = await stack.enter_async_context(CLIENTS[sys.argv[2]]())
         await anext(other(f"{root}/2/1"))
         return {"cold": 1000 * (time.perf_counter() - began)}
 
@@ -105,6 +105,7 @@ def resident() -> int:
 MEASURES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "cost": cost,
     "first": first,
+    "cold": cold,
     "memory": memory,
     "growth": growth,
     "in_time": in_time,

@@ -1,6 +1,7 @@
 """Which proxy a request goes through: the one given, else what the environment names; none to this very machine."""
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -63,6 +64,7 @@ def _checked(proxy: str, where: str) -> str:
     return f"socks5://{proxy.partition('://')[2]}" if scheme == "socks5h" else proxy
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True

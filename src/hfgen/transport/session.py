@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urljoin
 
 from hfgen.answers import error_of_answer
@@ -192,20 +192,13 @@ async def _refused(response: "aiohttp.ClientResponse") -> HfgenError:
         return ServerError("the server redirects to nowhere", status=response.status)
 
 
-@runtime_checkable
-class _Plain(Protocol):
-    """asyncio's transport of a plain socket; `max_size` is how many bytes it asks the kernel for at once."""
-
-    max_size: int
-
-
 def _ask_for_less(response: "aiohttp.ClientResponse") -> None:
     """64 KiB for each `recv` in place of 256: the larger buffer is mapped anew each time, some 14 µs a paced token.
 
     The attribute is no documented one: a transport without it (TLS, uvloop) is left as it is.
     """
-    transport: object = response.connection.transport if response.connection is not None else None
-    if isinstance(transport, _Plain):
+    transport: Any = response.connection.transport if response.connection is not None else None
+    if hasattr(transport, "max_size"):
         transport.max_size = _RECV
 
 
