@@ -103,7 +103,7 @@ class Bench:
     def in_time(self, clients: Sequence[str], most: int, tokens: int) -> None:
         """Raise the number of streams, all clients step by step, until one of a hundred tokens is late."""
         kept = {name: 0 for name in clients if name not in self.absent}
-        left, streams = list(kept), 32
+        left, streams = list(kept), 48
         while left and streams < most:
             for client in tuple(left):
                 figures = self.turn("in_time", client, "chat", streams, tokens)
@@ -111,7 +111,7 @@ class Bench:
                     kept[client] = streams
                 else:
                     left.remove(client)
-            streams = streams * 5 // 4
+            streams = streams * 4 // 3
         self.results["in time"] = kept
         print(f"\nStreams kept in time on one core: 50 tokens/s each, 99 of 100 at most {LATE:g} s late")
         print(

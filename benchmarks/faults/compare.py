@@ -28,6 +28,7 @@ from faults.upstream import Upstream, running
 SHARED = Path(os.environ.get("HFGEN_SHARED") or Path(__file__).parents[3] / "shared")
 AT_ONCE = 8
 PATIENCE = 20.0  # seconds until a call counts as hung
+MORE = {"keepalive_stale", "replica_down", "replica_mid_cut"}  # take more than one call or address
 SLOW = ("firehose",)  # 20,000 tokens take some clients a while: judged by its text, alone, and without hurry
 
 
@@ -60,9 +61,8 @@ def word(entry: Entry, outcome: Outcome, own: tuple[type[BaseException], ...]) -
     return "as perfect" if "clean" in entry.accept else "clean error"
 
 
-async def by_hfgen(upstream: Upstream, entry: Entry, dialect: str) -> str:
-    with Ear() as ear:
-        verdict = await play(upstream, entry, dialect, ear)
+async def by_hfgen(upstream: Upstream, entry: Entry, dialect: str, ear: Ear) -> str:
+    verdict = await play(upstream, entry, dialect, ear)
     return "as perfect" if verdict.passed else verdict.kind
 
 
@@ -85,9 +85,10 @@ async def column(listed: list[Entry], dialect: str, run: Callable[[Entry], async
 async def compare(listed: list[Entry]) -> dict[str, dict[str, str]]:
     columns: dict[str, dict[str, str]] = {}
     async with running(SHARED) as upstream:
-        for dialect in ("chat", "tgi"):
-            run = lambda entry, d=dialect: by_hfgen(upstream, entry, d)  # noqa: E731
-            columns[f"hfgen, {dialect}"] = await column(listed, dialect, run)
+        with Ear() as ear:
+            for dialect in ("chat", "tgi"):
+                run = lambda entry, d=dialect: by_hfgen(upstream, entry, d, ear)  # noqa: E731
+                columns[f"hfgen, {dialect}"] = await column(listed, dialect, run)
         for made in PEERS:
             try:
                 peer = made()
@@ -117,7 +118,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     only = {name for name in given.only.split(",") if name}
-    listed = [one for one in entries(SHARED) if one.id not in SCENES and (not only or one.id in only)]
+    listed = [one for one in entries(SHARED) if one.id not in {*SCENES, *MORE} and (not only or one.id in only)]
     began = time.monotonic()
     columns = asyncio.run(compare(listed))
     print(table(columns, list(dict.fromkeys(one.id for one in listed))))
