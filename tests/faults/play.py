@@ -14,7 +14,7 @@ from faults.upstream import Upstream
 from hfgen import FinishReason, HuggingFaceInference, Session
 from hfgen.messages import Message
 
-PATIENCE: Final = 30.0  # seconds until a call counts as hung
+PATIENCE: Final = 90.0  # seconds until a call counts as hung
 LIMITS: Final[Mapping[str, float]] = {
     "connect_timeout": 1.0,
     "first_token_timeout": 2.0,
