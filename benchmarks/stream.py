@@ -28,6 +28,7 @@ SOURCE = HERE.parent / "src"
 NEEDED = ("aiohttp>=3.11", "click", "huggingface_hub>=2", "jinja2", "msgspec", "rich", "typing_extensions")
 WANTED = ("openai", "litellm", "uvloop")
 LATE = 0.15  # seconds that a token may come after its time to be in time
+PATIENCE = 45  # seconds for one turn
 Figures = dict[str, float]
 
 
@@ -46,11 +47,11 @@ class Bench:
         words = [self.python, str(HERE / "turns.py"), measure, client, self.port, api, *map(str, numbers)]
         environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONWARNINGS": "ignore"}
         try:
-            done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment, timeout=90)
+            done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment, timeout=PATIENCE)
         except subprocess.CalledProcessError as failed:
             reason = (failed.stderr.strip().splitlines() or ["no word"])[-1]
         except subprocess.TimeoutExpired:
-            reason = "not done within 90 s"
+            reason = f"not done within {PATIENCE} s"
         else:
             figures: Figures = json.loads(done.stdout.splitlines()[-1])
             return figures
@@ -106,8 +107,7 @@ class Bench:
         left, streams = list(kept), 48
         while left and streams < most:
             for client in tuple(left):
-                figures = self.turn("in_time", client, "chat", streams, tokens)
-                if figures is not None and figures["late"] <= LATE:
+                if any(self.kept(client, streams, tokens) for _ in range(2)):  # others may have disturbed the first
                     kept[client] = streams
                 else:
                     left.remove(client)
@@ -119,6 +119,10 @@ class Bench:
                 f"{client:18}{streams:6}{' or more' if client in left else ''}\n" for client, streams in kept.items()
             )
         )
+
+    def kept(self, client: str, streams: int, tokens: int) -> bool:
+        figures = self.turn("in_time", client, "chat", streams, tokens)
+        return figures is not None and figures["late"] <= LATE
 
     def imports(self, turns: int) -> None:
         """CPU milliseconds beyond an empty program."""
@@ -143,15 +147,15 @@ class Bench:
         everyone = tuple(CLIENTS)
         looped = (*everyone, "bare+uvloop", "hfgen+uvloop")
         few = 1 if self.quick else 3
-        self.cost("firehose, chat", 2 if self.quick else 5, everyone, "chat", 1, 2_000 if self.quick else 10_000, 0)
-        self.cost("firehose, TGI", 2 if self.quick else 5, everyone, "tgi", 1, 2_000 if self.quick else 10_000, 0)
-        paced = 20 if self.quick else 100
+        self.cost("firehose, chat", 2 if self.quick else 4, everyone, "chat", 1, 2_000 if self.quick else 10_000, 0)
+        self.cost("firehose, TGI", 2 if self.quick else 4, everyone, "tgi", 1, 2_000 if self.quick else 10_000, 0)
+        paced = 20 if self.quick else 80
         self.cost("64 streams of 25 tokens/s, chat", few, looped, "chat", 64, paced, 40)
         if not self.quick:
             fast = [name for name in looped if name != "litellm"]  # it needs several cores for so many
             self.cost("512 streams of 4 tokens/s, chat", 2, fast, "chat", 512, 20, 250)
-        self.simple("Time to first token over a kept connection, ms", few, everyone, "first", 30)
-        self.simple("Time to first token of a fresh client, ms", few, everyone, "cold")
+        self.simple("Time to first token over a kept connection, ms", 1 if self.quick else 2, everyone, "first", 30)
+        self.simple("Time to first token of a fresh client, ms", 1 if self.quick else 2, everyone, "cold")
         most = [name for name in everyone if name != "litellm"]
         self.simple("Memory of open streams", 1, most, "memory", 100 if self.quick else 1000)
         small = 500 if self.quick else 10_000

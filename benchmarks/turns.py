@@ -66,8 +66,8 @@ async def memory(ask: Ask, root: str, streams: int) -> dict[str, float]:
 
     held = await opened(20)  # pays for what is made once
     before = resident()
-    held += await opened(streams)
-    return {"streams": streams, "kib": (resident() - before) / 1024 / streams, "mib": resident() / 2**20}
+    held += await opened(streams - len(held))
+    return {"streams": streams, "kib": (resident() - before) / 1024 / (streams - 20), "mib": resident() / 2**20}
 
 
 async def growth(ask: Ask, root: str, streams: int) -> dict[str, float]:

@@ -78,8 +78,7 @@ class Attempt:
             return news
         while not self._error:
             try:
-                async with asyncio.timeout_at(self._deadline) if self._deadline else _FOREVER:
-                    events = await self._step()
+                events = await self._step_in_time()
             except TimeoutError as error:
                 self._error = error if isinstance(error, HfgenError) else out_of_time()
                 break
@@ -89,6 +88,12 @@ class Attempt:
                 return events
         assert self._error is not None  # noqa: S101 - the loop ends only so
         raise self._error
+
+    async def _step_in_time(self) -> list[Event] | None:
+        if self._deadline is None:
+            return await self._step()
+        async with asyncio.timeout_at(self._deadline):
+            return await self._step()
 
     async def _step(self) -> list[Event] | None:
         """Open, or read once; None at the complete end."""
@@ -199,16 +204,3 @@ class Attempt:
 def out_of_time() -> TimedOut:
     """The deadline of the whole call has passed."""
     return TimedOut("the total time limit has passed", hint="Allow more with total_timeout=.")
-
-
-class _Forever:
-    """No time limit, in the form of one."""
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-
-_FOREVER: Final = _Forever()
