@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "chat": "Stream an answer; what follows a bare `hfgen` goes here.",
     "models": "List, search, show and fetch models.",
     "render": "Print the exact prompt that a model would get.",
+    "serve": "Serve the API of OpenAI, for any client that speaks it.",
 }
 _OWN: Final = frozenset({"--help", "-h", "--version"})
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.

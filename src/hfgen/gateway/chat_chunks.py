@@ -1,0 +1,179 @@
+"""A chat answer in OpenAI's words: the inverse of `dialects/openai_chat.py`, sharing no code with it.
+
+Shapes: openai-python types/chat/chat_completion_chunk.py and chat_completion.py. `role` stands in the first delta;
+`finish_reason` and `logprobs` in every choice; `tool_calls[].index` is an int; usage comes in a chunk without choices.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from hfgen.events import (
+    Event,
+    FinishReason,
+    ImageResponse,
+    Logprobs,
+    Progress,
+    Reasoning,
+    Resumed,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
+from hfgen.gateway.refusal import Refusal
+
+DONE: Final = b"data: [DONE]\n\n"
+
+_encode: Final = msgspec.json.Encoder().encode
+_OPEN: Final = b',"delta":{"content":'
+_CLOSE: Final = b'},"logprobs":null,"finish_reason":null}]'
+
+
+class ChatChunks:
+    """Words one answer's events as server-sent events.
+
+    Args:
+        answer_id: `chatcmpl-…`, the same in every chunk.
+        created: Unix time in seconds.
+        model: As the caller named it.
+        index: Which of the `n` answers this is.
+        with_usage: The caller asked for the usage; then every other chunk says that it has none.
+    """
+
+    def __init__(self, answer_id: str, created: int, model: str, index: int = 0, *, with_usage: bool = False) -> None:
+        head = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._head = b"data: " + _encode(head)[:-1]
+        self._tail = (b',"usage":null' if with_usage else b"") + b"}\n\n"
+        self._prefix = self._head + b',"choices":[{"index":' + str(index).encode()
+        self._text_prefix = self._prefix + _OPEN
+        self._text_suffix = _CLOSE + self._tail
+        self._begun = False
+        self._named: set[int] = set()
+        self.usage: Usage | None = None
+
+    def chunk(self, event: Event) -> bytes:
+        """The bytes that say this event, none for what OpenAI's form has no word for."""
+        if isinstance(event, str) and self._begun:  # nearly always
+            return self._text_prefix + _encode(event) + self._text_suffix
+        match event:
+            case str():
+                return self._delta({"content": event})
+            case Reasoning():
+                return self._delta({"reasoning_content": event.text})
+            case ToolCallDelta():
+                return self._delta({"tool_calls": [self._call(event)]})
+            case Logprobs():
+                return self._delta({}, logprobs=logprobs_of(event))
+            case FinishReason():
+                return self._delta({}, finish_reason=event.reason)
+            case ImageResponse():
+                return self._delta({"content": str(event)})
+            case Usage():
+                self.usage = event
+                return b""
+            case Progress() | Resumed():
+                return b""
+            case _:
+                assert_never(event)
+
+    def usage_chunk(self, usage: Usage) -> bytes:
+        """The last chunk, which has no choices."""
+        return self._head + b',"choices":[],"usage":' + _encode(usage_of(usage)) + b"}\n\n"
+
+    def _delta(self, delta: dict[str, Any], *, logprobs: Any = None, finish_reason: str | None = None) -> bytes:
+        if not self._begun:
+            self._begun = True
+            delta = {"role": "assistant", "content": "", **delta}
+        rest = _encode({"delta": delta, "logprobs": logprobs, "finish_reason": finish_reason})
+        return self._prefix + b"," + rest[1:] + b"]" + self._tail
+
+    def _call(self, event: ToolCallDelta) -> dict[str, Any]:
+        """OpenAI names a call's id, type and function once, in its first piece."""
+        call: dict[str, Any] = {"index": event.index, "function": {"arguments": event.arguments}}
+        if event.index not in self._named:
+            self._named.add(event.index)
+            call |= {"id": event.id, "type": "function"}
+            call["function"] = {"name": event.name, "arguments": event.arguments}
+        return call
+
+
+def fault(refused: Refusal, request_id: str) -> bytes:
+    """An error after the first byte, as OpenAI sends it: an event whose data is the error, and nothing after it."""
+    return b"data: " + refused.body(request_id) + b"\n\n"
+
+
+def whole(answer_id: str, created: int, model: str, answers: Sequence[Sequence[Event]]) -> bytes:
+    """A `chat.completion`: all answers, each from its events."""
+    usages = [event for events in answers for event in events if isinstance(event, Usage)]
+    body = {
+        "id": answer_id,
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+        "choices": [_choice(index, events) for index, events in enumerate(answers)],
+        "usage": usage_of(summed(usages)),
+    }
+    return _encode(body)
+
+
+def _choice(index: int, events: Sequence[Event]) -> dict[str, Any]:
+    text = "".join(str(event) for event in events if isinstance(event, str | ImageResponse))
+    thoughts = "".join(event.text for event in events if isinstance(event, Reasoning))
+    calls = _calls(event for event in events if isinstance(event, ToolCallDelta))
+    tokens = tuple(token for event in events if isinstance(event, Logprobs) for token in event.tokens)
+    message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
+    if thoughts:
+        message["reasoning_content"] = thoughts
+    if calls:
+        message["tool_calls"] = calls
+    reason = next((event.reason for event in events if isinstance(event, FinishReason)), "stop")
+    logprobs = logprobs_of(Logprobs(tokens)) if tokens else None
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
+
+
+def _calls(deltas: Iterable[ToolCallDelta]) -> list[dict[str, Any]]:
+    calls: dict[int, dict[str, Any]] = {}
+    for delta in deltas:
+        function: dict[str, Any] = {"name": delta.name, "arguments": ""}
+        call = calls.setdefault(delta.index, {"id": delta.id, "type": "function", "function": function})
+        call["function"]["arguments"] += delta.arguments
+    return [calls[index] for index in sorted(calls)]
+
+
+def usage_of(usage: Usage) -> dict[str, Any]:
+    """Usage in OpenAI's words."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def summed(usages: Sequence[Usage]) -> Usage:
+    """The usage of several answers to one prompt, which is counted once."""
+    return Usage(
+        prompt_tokens=max((usage.prompt_tokens for usage in usages), default=0),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+        cached_tokens=max((usage.cached_tokens for usage in usages), default=0),
+        estimated=any(usage.estimated for usage in usages),
+    )
+
+
+def logprobs_of(event: Logprobs) -> dict[str, Any]:
+    """Log probabilities in OpenAI's words."""
+    return {"content": [_token(token, top=True) for token in event.tokens], "refusal": None}
+
+
+def _token(token: TokenLogprob, *, top: bool) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "token": token.token,
+        "logprob": token.logprob,
+        "bytes": list(token.token.encode("utf-8", "surrogatepass")),
+    }
+    if top:
+        said["top_logprobs"] = [_token(other, top=False) for other in token.top]
+    return said

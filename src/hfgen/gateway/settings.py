@@ -1,0 +1,58 @@
+"""What a gateway is told when it starts, as one frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a caller may ask for at most.
+
+    Attributes:
+        body: Bytes of a request's body.
+        messages: Messages of a conversation.
+        pictures: Pictures in a conversation, and pictures asked for in one request.
+        max_tokens: The longest answer, in tokens; None for no ceiling.
+        streams: Answers under way at once, for each key; None for no limit.
+        per_minute: Requests a minute, for each key; None for no limit.
+        connections: Open connections of the whole process.
+    """
+
+    body: int = 10 * 2**20
+    messages: int = 2000
+    pictures: int = 16
+    max_tokens: int | None = None
+    streams: int | None = None
+    per_minute: int | None = None
+    connections: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a gateway answers, and whom.
+
+    Attributes:
+        model: Answers a request that names none; "" for hfgen's own default.
+        api_base: Servers of one's own that every request goes to; none for Hugging Face and the local model.
+        upstream_key: For `api_base`, or the Hugging Face token; None for what huggingface_hub finds.
+        names: A caller's name for a model, and the routes that stand in for each other: `local`, `owner/name:provider`.
+        keys: Whoever calls must bring one of them; none for an open gateway, on loopback only.
+        hosts: Names that a `Host` header may say beside this machine's own.
+        origins: Web pages that may call from a browser.
+        pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
+        log_text: Prompts and answers go into the log.
+        limits: What a caller may ask for at most.
+        drain: Seconds that running answers get when the gateway is told to stop.
+    """
+
+    model: str = ""
+    api_base: tuple[str, ...] = ()
+    upstream_key: str | None = field(default=None, repr=False)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    pass_through_token: bool = False
+    log_text: bool = False
+    limits: Limits = field(default_factory=Limits)
+    drain: float = 30.0
