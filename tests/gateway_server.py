@@ -1,0 +1,46 @@
+"""The gateway on a port of loopback, in the test's own event loop."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import uvicorn
+
+from hfgen.gateway.app import create_app
+from hfgen.gateway.settings import Settings
+
+
+@asynccontextmanager
+async def gateway(settings: Settings) -> AsyncIterator[str]:
+    """Serve until the context ends; yields the gateway's root."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(settings), log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+async def post(url: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    """The status and the JSON of an answer."""
+    async with aiohttp.ClientSession() as client, client.post(url, json=body, headers=headers) as response:
+        return response.status, json.loads(await response.read())
+
+
+async def events(url: str, body: dict[str, Any]) -> list[str]:
+    """The data of every event of a stream."""
+    async with aiohttp.ClientSession() as client, client.post(url, json=body) as response:
+        assert response.status == 200, await response.text()
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        raw = (await response.read()).decode()
+    return [block.removeprefix("data: ") for block in raw.split("\n\n") if block.startswith("data: ")]
