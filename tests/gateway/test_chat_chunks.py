@@ -39,10 +39,9 @@ def test_any_events_come_back_as_they_were(events: list[Event], reason: Any, usa
     named: set[int] = set()
     expected: list[Any] = []
     for event in events:
-        if isinstance(event, ToolCallDelta):  # OpenAI says id and name once
-            event = event if event.index not in named else ToolCallDelta(event.index, arguments=event.arguments)
-            named.add(event.index)
-        expected.append(event)
+        again = isinstance(event, ToolCallDelta) and event.index in named  # OpenAI says id and name once
+        expected.append(ToolCallDelta(event.index, arguments=event.arguments) if again else event)
+        named |= {event.index} if isinstance(event, ToolCallDelta) else set()
     assert understood(stream) == [*expected, FinishReason(reason), usage, END]
 
 
@@ -60,7 +59,8 @@ def test_a_whole_answer_says_what_the_stream_would_have_said(events: list[Event]
 
 def test_the_first_delta_names_the_role_and_no_other_does() -> None:
     wording = ChatChunks("chatcmpl-1", 1, "m")
-    first, second, end = map(json.loads, chunks(b"".join(map(wording.chunk, ["a", "b", FinishReason("stop")]))))
+    events: list[Event] = ["a", "b", FinishReason("stop")]
+    first, second, end = map(json.loads, chunks(b"".join(map(wording.chunk, events))))
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": "a"}
     assert second["choices"][0]["delta"] == {"content": "b"}
     assert end["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}]

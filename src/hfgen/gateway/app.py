@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.gateway.chat import chat
+from hfgen.gateway.completions import completions
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import CallerGone
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/v1/chat/completions", Raw(chat), methods=["POST"]),
+            Route("/v1/completions", Raw(completions), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
         ],
         exception_handlers={

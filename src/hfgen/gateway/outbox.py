@@ -9,6 +9,11 @@ from typing import Final
 
 from starlette.types import Receive, Send
 
+STREAM_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold the stream back
+]
 KEEP_AWAKE: Final = b": \n\n"
 _MOST_HELD: Final = 2**16  # bytes that wait for a slow reader before the model is made to wait too
 

@@ -50,6 +50,15 @@ class ChatRequest(Sampling, frozen=True, kw_only=True):
     prompt_inspect: bool | None = None
 
 
+class TextRequest(Sampling, frozen=True, kw_only=True):
+    """The body of `POST /v1/completions`; prompts of token ids are not taken, as no tokenizer is at hand."""
+
+    prompt: str | list[str]
+    logprobs: int | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+
+
 def read(body: bytes, kind: type[T]) -> T:
     """The typed request.
 
