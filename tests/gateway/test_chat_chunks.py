@@ -39,9 +39,11 @@ def test_any_events_come_back_as_they_were(events: list[Event], reason: Any, usa
     named: set[int] = set()
     expected: list[Any] = []
     for event in events:
-        again = isinstance(event, ToolCallDelta) and event.index in named  # OpenAI says id and name once
-        expected.append(ToolCallDelta(event.index, arguments=event.arguments) if again else event)
-        named |= {event.index} if isinstance(event, ToolCallDelta) else set()
+        if isinstance(event, ToolCallDelta):  # OpenAI says id and name once
+            expected.append(ToolCallDelta(event.index, arguments=event.arguments) if event.index in named else event)
+            named.add(event.index)
+        else:
+            expected.append(event)
     assert understood(stream) == [*expected, FinishReason(reason), usage, END]
 
 
