@@ -44,3 +44,9 @@ async def events(url: str, body: dict[str, Any]) -> list[str]:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         raw = (await response.read()).decode()
     return [block.removeprefix("data: ") for block in raw.split("\n\n") if block.startswith("data: ")]
+
+
+async def get(url: str) -> tuple[int, Any]:
+    """The status and the JSON of an answer."""
+    async with aiohttp.ClientSession() as client, client.get(url) as response:
+        return response.status, json.loads(await response.read())

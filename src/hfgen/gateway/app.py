@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.gateway.chat import chat
 from hfgen.gateway.completions import completions
+from hfgen.gateway.models import model, models
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import CallerGone
@@ -38,6 +39,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         routes=[
             Route("/v1/chat/completions", Raw(chat), methods=["POST"]),
             Route("/v1/completions", Raw(completions), methods=["POST"]),
+            Route("/v1/models", models, methods=["GET"]),
+            Route("/v1/models/{name:path}", model, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
         ],
         exception_handlers={
