@@ -120,7 +120,9 @@ async def test_an_impossible_field_is_named(route: str, body: dict[str, Any], fi
 
 async def test_what_is_no_json_is_refused() -> None:
     async with gateway(Settings()) as url, aiohttp.ClientSession() as client:
-        answer = await client.post(f"{url}/v1/chat/completions", data=b"{")
+        answer = await client.post(
+            f"{url}/v1/chat/completions", data=b"{", headers={"Content-Type": "application/json"}
+        )
         assert answer.status == 400
         assert (await answer.json())["error"]["code"] == "invalid_json"
 

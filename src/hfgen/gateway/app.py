@@ -13,9 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.gateway.chat import chat
 from hfgen.gateway.completions import completions
+from hfgen.gateway.guard import Guard
 from hfgen.gateway.models import model, models
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Settings
+from hfgen.gateway.shares import Shares
 from hfgen.gateway.telling import CallerGone
 from hfgen.gateway.upstream import Upstream
 from hfgen.transport.session import Session
@@ -29,10 +31,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     chosen = settings or Settings()
 
+    session = Session()  # opens nothing before its first use; in a mounted app nobody runs `lifespan`
+
     @contextlib.asynccontextmanager
-    async def running(app: Starlette) -> AsyncGenerator[None, None]:
-        async with Session() as session:
-            app.state.upstream = Upstream(chosen, session)
+    async def running(_app: Starlette) -> AsyncGenerator[None, None]:
+        async with session:
             yield
 
     app = Starlette(
@@ -51,8 +54,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         },
         lifespan=running,
     )
-    app.state.settings = chosen
-    return Named(app)
+    app.state.upstream = Upstream(chosen, session)
+    return Named(Guard(Shares(app, chosen.limits), chosen))
 
 
 class Raw:
@@ -83,14 +86,21 @@ class Named:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        await self._app(scope, receive, named)
+        try:
+            await self._app(scope, receive, named)
+        except Refusal as error:  # at the door; what a route refuses does not come so far
+            await _answer(error, request_id)(scope, receive, named)
 
 
 async def refused(request: Request, error: Exception) -> Response:
     """Answer a refusal in OpenAI's form."""
     assert isinstance(error, Refusal)  # noqa: S101 - registered for nothing else
+    return _answer(error, request.scope["hfgen.request_id"])
+
+
+def _answer(error: Refusal, request_id: str) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": f"{max(1, round(error.retry_after))}"}
-    return Response(error.body(request.scope["hfgen.request_id"]), error.status, headers, "application/json")
+    return Response(error.body(request_id), error.status, headers, "application/json")
 
 
 async def no_route(request: Request, error: Exception) -> Response:

@@ -38,6 +38,7 @@ class Settings:
         names: A caller's name for a model, and the routes that stand in for each other: `local`, `owner/name:provider`.
         keys: Whoever calls must bring one of them; none for an open gateway, on loopback only.
         hosts: Names that a `Host` header may say beside this machine's own.
+        public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
         log_text: Prompts and answers go into the log.
@@ -51,6 +52,7 @@ class Settings:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     keys: tuple[str, ...] = field(default=(), repr=False)
     hosts: tuple[str, ...] = ()
+    public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
     log_text: bool = False
