@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
@@ -31,10 +30,10 @@ async def listing(visit: Visit) -> bool:
 
 
 @asynccontextmanager
-async def call(url: str, **asked: Any) -> AsyncIterator[asyncio.StreamReader]:
+async def answer_of(url: str, *, stream: bool = True) -> AsyncIterator[asyncio.StreamReader]:
     """A chat request on a line of its own, which leaving hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=2**12)
-    body = json.dumps({"model": "toy", "messages": [{"role": "user", "content": "Hello"}], **asked}).encode()
+    body = json.dumps({"model": "toy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream}).encode()
     head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     try:
@@ -58,7 +57,7 @@ async def test_a_caller_that_hangs_up_stops_the_model(when: str) -> None:
         stopped.set()
 
     async with serving(talks) as server, gateway(Settings(api_base=(server.url,))) as url:
-        async with call(url, stream=when != "in a whole answer") as reader:
+        async with answer_of(url, stream=when != "in a whole answer") as reader:
             await asked.wait()
             if when == "in the stream":
                 await reader.readuntil(b"Hi")
@@ -83,16 +82,15 @@ async def test_a_slow_reader_slows_the_model_down() -> None:
         await visit.end_stream()
         finished.set()
 
-    async with serving(floods) as server, gateway(Settings(api_base=(server.url,))) as url:
-        async with call(url, stream=True) as reader:
-            await reader.read(1000)
-            before = -1
-            while before != sent:  # until nobody takes any more
-                before = sent
-                await asyncio.sleep(0.3)
-            assert not finished.is_set()
-            assert sent < 16 * 2**20  # the sockets' own buffers; the whole answer has 32 million bytes
-            end = b""
-            while b"[DONE]" not in end:
-                end = end[-10:] + await reader.read(2**16)
-            await asyncio.wait_for(finished.wait(), 10)
+    async with serving(floods) as server, gateway(Settings(api_base=(server.url,))) as url, answer_of(url) as reader:
+        await reader.read(1000)
+        before = -1
+        while before != sent:  # until nobody takes any more
+            before = sent
+            await asyncio.sleep(0.3)
+        assert not finished.is_set()
+        assert sent < 16 * 2**20  # the sockets' own buffers; the whole answer has 32 million bytes
+        end = b""
+        while b"[DONE]" not in end:
+            end = end[-10:] + await reader.read(2**16)
+        await asyncio.wait_for(finished.wait(), 10)

@@ -1,0 +1,65 @@
+"""What a caller gets where no answer was made: the errors of the routes, and those of the gateway itself."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hfgen.gateway.refusal import Refusal
+from hfgen.gateway.telling import CallerGone
+
+
+class Raw:
+    """An ASGI callable as an endpoint: Starlette takes an object for one, and a function for a request handler."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._app(scope, receive, send)
+
+
+class Porch:
+    """Answers what was refused at the door, before any route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        try:
+            await self._app(scope, receive, send)
+        except Refusal as error:
+            await _answer(error, scope["hfgen.request_id"])(scope, receive, send)
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """A refusal in OpenAI's form."""
+    assert isinstance(error, Refusal)  # noqa: S101 - registered for nothing else
+    return _answer(error, request.scope["hfgen.request_id"])
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    """An address that leads nowhere, by its name."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    what = f"{request.method} {request.url.path[:200]}: {error.detail}"
+    return await refused(request, Refusal(error.status_code, what, code="unknown_url"))
+
+
+async def failed(request: Request, _error: Exception) -> Response:
+    """A fault of the gateway itself: the caller gets the request's id, the log gets the traceback."""
+    return await refused(request, Refusal(500, "the gateway failed; its log has more under this request's id"))
+
+
+async def nobody_hears(_request: Request, _error: Exception) -> Response:
+    """The caller has gone; 499 is nginx's word for it, and only the log sees it."""
+    return Response(status_code=499)
+
+
+HANDLERS = {Refusal: refused, CallerGone: nobody_hears, HTTPException: no_route, Exception: failed}
+
+
+def _answer(error: Refusal, request_id: str) -> Response:
+    headers = {} if error.retry_after is None else {"Retry-After": f"{max(1, round(error.retry_after))}"}
+    return Response(error.body(request_id), error.status, headers, "application/json")

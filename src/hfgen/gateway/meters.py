@@ -1,0 +1,45 @@
+"""Figures for Prometheus: what was asked, how it ended, how long it took. No key and no text is among them."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_TEXT_FORM: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Meters:
+    """The figures of one gateway, apart from those of any other in the same process."""
+
+    def __init__(self) -> None:
+        self._all = own = CollectorRegistry()
+        self.running = Gauge("hfgen_running", "Requests under way.", registry=own)
+        self.requests = Counter("hfgen_requests", "Requests that ended.", ("route", "status"), registry=own)
+        self.sent = Counter("hfgen_sent_bytes", "Bytes of answers.", registry=own)
+        self.seconds = Histogram(
+            "hfgen_request_seconds", "From a request to its last byte.", ("route",), buckets=_SECONDS, registry=own
+        )
+        self.first = Histogram(
+            "hfgen_first_byte_seconds", "From a request to its first byte.", ("route",), buckets=_SECONDS, registry=own
+        )
+
+    def count(self, route: str, status: int, sent: int, seconds: float, first: float) -> None:
+        """Count a request that has ended.
+
+        Args:
+            route: The route as the gateway names it, never the path as it was sent.
+            status: Of the answer; 499 where the caller hung up.
+            sent: Bytes of its body.
+            seconds: From the request to its last byte.
+            first: From the request to its first byte.
+        """
+        self.requests.labels(route, str(status)).inc()
+        self.sent.inc(sent)
+        self.seconds.labels(route).observe(seconds)
+        self.first.labels(route).observe(first)
+
+    async def page(self, _request: Request) -> Response:
+        """`GET /metrics`."""
+        return Response(generate_latest(self._all), media_type=_TEXT_FORM)
