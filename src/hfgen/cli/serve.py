@@ -1,16 +1,97 @@
 """`hfgen serve`: the gateway."""
 
+import ipaddress
+import os
+from typing import Any, Final
+
 import click
 
+from hfgen.cli.terminal import aside
+from hfgen.errors import UsageError
 
-@click.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True)
+# \b is click's mark, the character itself: the paragraph after it keeps its lines.
+_HELP: Final = """\
+Serve the API of OpenAI for any client that speaks it, and a page to try it out.
+
+\b
+hfgen serve                                    on 127.0.0.1:8000, the local model and what your token reaches
+hfgen serve --api-base http://127.0.0.1:8080   in front of a server of yours
+OPENAI_BASE_URL=http://127.0.0.1:8000/v1       is what most clients then need
+
+On any other address than this machine's own it asks for an API key (HFGEN_API_KEY, several with commas between).
+SIGTERM lets running answers come to their end, for --drain seconds at most.
+"""
+
+
+@click.command("serve", help=_HELP)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--api-base", multiple=True, help="A server of your own that answers; several stand in for each other.")
 @click.option("-m", "--model", default="", help="Answers a request that names no model.")
-def command(host: str, port: int, api_base: tuple[str, ...], model: str) -> None:
-    """Serve the API of OpenAI, for any client that speaks it."""
-    from hfgen.gateway.server import serve  # noqa: PLC0415 - brings the web server along
-    from hfgen.gateway.settings import Settings  # noqa: PLC0415
+@click.option("--api-base", multiple=True, help="A server of your own that answers; several stand in for each other.")
+@click.option("--api-key", "keys", multiple=True, help="A key that callers must bring; better in HFGEN_API_KEY.")
+@click.option("--allow-host", "hosts", multiple=True, help="A name that this gateway is called by.")
+@click.option("--allow-origin", "origins", multiple=True, help="A web page's origin that may call (CORS).")
+@click.option("--pass-through-token", is_flag=True, help="Callers bring Hugging Face tokens of their own.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes on the port.")
+@click.option("--max-tokens", type=click.IntRange(1), help="The longest answer.")
+@click.option("--max-streams", type=click.IntRange(1), help="Answers at once, for each key.")
+@click.option("--rpm", type=click.IntRange(1), help="Requests a minute, for each key.")
+@click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
+def command(host: str, port: int, workers: int, **given: Any) -> None:
+    """Check what was asked, say where the gateway is, and serve."""
+    _check_installed()
+    from hfgen.gateway.server import listen, serve  # noqa: PLC0415 - brings the web server along
+    from hfgen.gateway.workers import serve_many  # noqa: PLC0415
 
-    serve(Settings(model=model, api_base=api_base), host, port)
+    chosen = _settings(host, given)
+    if workers > 1:
+        aside(f"{workers} gateways on http://{_shown(host)}:{port or '(any free port)'}")
+        serve_many(chosen, host, port, workers)
+        return
+    listener = listen(host, port)
+    aside(f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1")
+    serve(chosen, listener)
+
+
+def _settings(host: str, given: dict[str, Any]) -> Any:
+    from hfgen.gateway.settings import Limits, Settings  # noqa: PLC0415 - as above
+
+    keys = (*given["keys"], *(key.strip() for key in os.environ.get("HFGEN_API_KEY", "").split(",") if key.strip()))
+    public = not _is_loopback(host)
+    if public and not keys and not given["pass_through_token"]:
+        raise UsageError(
+            f"{host} can be reached by others, and no API key is set",
+            hint="Set HFGEN_API_KEY, or listen on 127.0.0.1.",
+        )
+    return Settings(
+        model=given["model"],
+        api_base=given["api_base"],
+        keys=keys,
+        hosts=given["hosts"],
+        public=public,
+        origins=given["origins"],
+        pass_through_token=given["pass_through_token"],
+        limits=Limits(max_tokens=given["max_tokens"], streams=given["max_streams"], per_minute=given["rpm"]),
+        drain=given["drain"],
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_installed() -> None:
+    try:
+        import httptools  # noqa: F401, PLC0415 - uvicorn names it by a string
+        import prometheus_client  # noqa: F401, PLC0415
+        import starlette  # noqa: F401, PLC0415
+        import uvicorn  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise UsageError(f"the gateway needs {error.name}", hint="pip install 'hfgen[gateway]'") from error

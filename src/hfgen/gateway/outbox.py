@@ -37,6 +37,7 @@ class Outbox:
         self._room = asyncio.Event()
         self._room.set()
         self._ended = False
+        self._head_sent = False
         self.begun = False
         """Whether anything is on its way to the caller."""
 
@@ -64,7 +65,6 @@ class Outbox:
 
     async def run(self) -> None:
         """Send until `end`; the head goes out with the first bytes."""
-        head_sent = False
         while True:
             try:
                 async with asyncio.timeout(None if self._held or self._ended else self._silence):
@@ -74,14 +74,20 @@ class Outbox:
             self._news.clear()
             held, self._held = bytes(self._held), bytearray()
             self._room.set()
-            if not head_sent:
-                head_sent = True
+            if not self._head_sent:
+                self._head_sent = True
                 await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
             if held:
                 await self._body(held)
             if self._ended and not self._held:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
                 return
+
+    async def break_off(self, data: bytes) -> None:
+        """Send these last bytes, once `run` was cancelled; nothing where no head was sent: then it can be a status."""
+        if self._head_sent:
+            await self._body(data)
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _body(self, data: bytes) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})

@@ -60,6 +60,10 @@ async def stream(
         await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         if sending.done():
             sending.result()
+    except asyncio.CancelledError:  # the gateway stops, and this answer has had its time
+        await _ended(telling, sending)
+        await outbox.break_off(fault(Refusal(503, "the gateway was stopped before the answer was complete")))
+        raise
     finally:
         await _ended(telling, sending, leaving)
 
