@@ -71,14 +71,16 @@ async def test_a_running_answer_comes_to_its_end_and_no_new_one_is_begun() -> No
 
 
 async def test_an_answer_that_takes_too_long_ends_with_an_error_event() -> None:
-    async with serving(Slow()) as server, process("--api-base", server.url, "--drain", "1") as (served, url):
-        async with aiohttp.ClientSession() as client, client.post(f"{url}/v1/chat/completions", json=ASKED) as answer:
-            assert b"Hi" in await answer.content.readline()
-            served.send_signal(signal.SIGTERM)
-            end = (await answer.read()).decode().strip().rpartition("\n\n")[2]
-            assert (
-                "stopped before the answer was complete" in json.loads(end.removeprefix("data: "))["error"]["message"]
-            )
+    async with (
+        serving(Slow()) as server,
+        process("--api-base", server.url, "--drain", "1") as (served, url),
+        aiohttp.ClientSession() as client,
+        client.post(f"{url}/v1/chat/completions", json=ASKED) as answer,
+    ):
+        assert b"Hi" in await answer.content.readline()
+        served.send_signal(signal.SIGTERM)
+        end = (await answer.read()).decode().strip().rpartition("\n\n")[2].removeprefix("data: ")
+        assert "stopped before the answer was complete" in json.loads(end)["error"]["message"]
 
 
 async def test_an_open_door_to_others_is_refused_without_a_key() -> None:

@@ -10,7 +10,7 @@ from hfgen.gateway.app import create_app
 from hfgen.gateway.settings import Settings
 
 _KEPT_ALIVE: Final = 75  # seconds; longer than the 60 of nginx and of the load balancers in front
-_MOST_HEAD: Final = 64 * 2**10
+_WAITING: Final = 2048  # connections that the kernel holds until they are accepted; uvicorn's own figure
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -26,6 +26,8 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
+        if not shared:
+            listener.listen(_WAITING)  # from here on a caller may come; shared ones listen when their process is up
     except OSError as error:
         listener.close()
         raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="Try another --port.") from error
