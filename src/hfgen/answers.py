@@ -185,7 +185,8 @@ def unreadable(data: bytes, what: str) -> ServerError:
     if is_page(data):
         return ServerError(
             f"the server answered with a web page (HTML) in place of {what}: {snippet(data)}",
-            hint="Is api_base the address of the API?",
+            hint="Is api_base the address of the API? A login page of the network looks the same.",
+            lasting=True,
         )
     return ServerError(f"the server's answer is not {what}: {snippet(data)}")
 

@@ -67,8 +67,9 @@ class HfgenError(Exception):
         return self
 
     def __str__(self) -> str:
+        named = not self.server or self.server in self.message
         where = [
-            f"server {self.server}" if self.server else "",
+            "" if named else self.server if "server" in self.server else f"server {self.server}",
             f"model {self.model}" if self.model else "",
             f"request {self.request_id}" if self.request_id else "",
             f"after {self.attempts} attempts" if self.attempts > 1 else "",
@@ -209,7 +210,23 @@ class EndpointPaused(ResponseError):
 
 
 class ServerError(ResponseError):
-    """The server failed, or its answer is not an answer."""
+    """The server failed, or its answer is not an answer.
+
+    Attributes:
+        lasting: Whether trying again is pointless: another kind of server answers there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        retry_after: float | None = None,
+        lasting: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, status=status, retry_after=retry_after)
+        self.lasting = lasting
 
 
 class StreamError(HfgenError):

@@ -99,6 +99,8 @@ class Generation:
 
     Attributes:
         prompt: Sent as it is in place of the messages (raw text, or what to paint), or None.
+        tail: Numbers of tokens that follow the prompt: what the model wrote, where it spells a special token that it
+            must not become.
         continues: The last message is the assistant's and is to be continued.
         tools: None where none were given, which chat templates tell from an empty list.
         template: The name of one of the model's chat templates, the source of another, or "" for the usual one.
@@ -108,6 +110,7 @@ class Generation:
     model: str = ""
     messages: Messages = ()
     prompt: str | None = None
+    tail: tuple[int, ...] = ()
     continues: bool = False
     stream: bool = True
     sampling: Sampling = field(default_factory=Sampling)

@@ -162,3 +162,13 @@ def test_a_large_event_costs_time_in_proportion(size: int) -> None:
 
     small = 2**16 if size == 1 else 2**21
     assert min(seconds(4 * small) for _ in range(3)) < 10 * min(seconds(small) for _ in range(3)) + 0.02
+
+
+def test_the_line_that_old_llamacpp_wrote_in_place_of_an_event_is_its_error() -> None:
+    said = b'{"code":500,"message":"out of slots","type":"server_error"}'
+
+    assert decode(b'data: {"a":1}\n\nerror: ' + said + b"\n\n") == [b'{"a":1}', Named("error", said)]
+
+
+def test_any_other_field_called_error_is_ignored_like_every_unknown_one() -> None:
+    assert decode(b"error: none\ndata: a\n\nerror\n\nerrors: {}\n\n") == [b"a"]

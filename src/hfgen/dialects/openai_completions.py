@@ -1,7 +1,7 @@
 """`POST /v1/completions`: a raw prompt in OpenAI's language.
 
 Sources: openai-python types/completion; vLLM entrypoints/openai/protocol.py (`add_special_tokens`, `response_format`);
-TGI router/src/{lib,server}.rs.
+TGI router/src/{lib,server}.rs; llama.cpp tools/server/README.md (a prompt of texts and numbers of tokens, mixed).
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     takes = _TGI if kind == "tgi" else taken_by(kind)
     body: dict[str, Any] = {
         "model": target.adapter or "tgi" if kind == "tgi" else target.model,  # as in openai_chat
-        "prompt": generation.text,
+        "prompt": [generation.text, *generation.tail] if generation.tail else generation.text,
         "stream": True,
         "stream_options": {"include_usage": True},
         **sampling(generation, kind, takes),

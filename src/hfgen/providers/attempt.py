@@ -8,12 +8,13 @@ from typing import Final, Self
 
 import msgspec
 
-from hfgen.errors import HfgenError, ServerError, TimedOut, TruncatedStream
+from hfgen.errors import ConnectionFailed, HfgenError, ModelNotSupportedError, ServerError, TimedOut, TruncatedStream
 from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
 from hfgen.generation import Generation
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
+from hfgen.servers.detect import forget
 from hfgen.wire import Answer, Exchange, Frame, Marker, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
@@ -102,7 +103,11 @@ class Attempt:
                 return None
             request, self._next = self._next, None
             opened = self._exchange.open(request, self._route.target, self._generation.limits)
-            self._answer = await opened.__aenter__()
+            try:
+                self._answer = await opened.__aenter__()
+            except (ConnectionFailed, ModelNotSupportedError):
+                forget(self._route.target.base)  # it may have been started anew since, with another model
+                raise
             self._open = opened
             return []
         frames = await self._frames(self._answer)

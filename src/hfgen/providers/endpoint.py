@@ -17,6 +17,7 @@ from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.router import bill, plan_router
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
+from hfgen.providers.verbatim import verbatim_at
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.sources import is_path
 from hfgen.transport.session import Session
@@ -62,7 +63,7 @@ async def plan_endpoint(
     target = replace(root, base=root.base + row.base, path=path)
     if row.dialect.raw:
         facts = await _rendered_with(asked, generation, server, root, session)
-        return await ready(generation, Route(row.dialect, target), facts, session)
+        return await _raw(generation, Route(row.dialect, target), facts, root, session)
     plan = await ready(generation, Route(row.dialect, target), facts_of_server(asked, server, root), session)
     if address.api or want != "chat" or not server.chat_template:
         return plan
@@ -99,9 +100,9 @@ def _row(server: ServerFacts, want: Want) -> Row:
 async def _rendered_with(
     asked: str, generation: Generation, server: ServerFacts, root: Target, session: Session
 ) -> ModelFacts:
-    """The facts for a raw route; a prompt that the caller gives is rendered with none."""
+    """The facts for a raw route; for a prompt that the caller gives those do that cost no question."""
     if generation.prompt is not None:
-        return ModelFacts(id=generation.model)
+        return facts_of_server(generation.model, server, root)
     return await prompt_facts(asked, server, root, session)
 
 
@@ -113,7 +114,13 @@ async def _rendered(
     if row is None:
         return None
     facts = await prompt_facts(asked, server, root, session)
-    return await ready(generation, Route(row.dialect, replace(root, base=root.base + row.base)), facts, session)
+    route = Route(row.dialect, replace(root, base=root.base + row.base))
+    return await _raw(generation, route, facts, root, session)
+
+
+async def _raw(generation: Generation, route: Route, facts: ModelFacts, root: Target, session: Session) -> Plan:
+    plan = await ready(generation, route, facts, session)
+    return replace(plan, verbatim=verbatim_at(root, facts, session) if route.dialect.takes_tokens else None)
 
 
 def _say_lost(generation: Generation, server: ServerFacts, label: str) -> None:

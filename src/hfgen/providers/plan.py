@@ -12,6 +12,7 @@ from hfgen.prompts.bos import added_unasked, written_once
 from hfgen.prompts.inputs import render
 from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
+from hfgen.providers.verbatim import Verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Plan:
         rendered: Plans the same request as a rendered prompt, at the same server, or None where it takes none: an
             answer that breaks off goes on there.
         trimmed: Which messages were left out to fit the context, "" when none was.
+        verbatim: Puts text of the model behind the prompt as numbers of tokens; None where the server takes none.
         rendered_by: Who rendered the prompt where hfgen knows no template, "" when hfgen did.
     """
 
@@ -33,6 +35,7 @@ class Plan:
     thinking: bool = False
     facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
+    verbatim: Verbatim | None = None
     trimmed: str = ""
     rendered_by: str = ""
 

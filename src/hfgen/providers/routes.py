@@ -23,12 +23,16 @@ class Dialect:
     """Whether it sends a prompt that hfgen rendered, in place of the messages."""
     paints: bool = False
     """Whether its prompt says what a picture shows."""
+    takes_tokens: bool = False
+    """Whether numbers of tokens may follow the prompt."""
     writes_bos: bool = False
     """Whether the prompt keeps its BOS; False where the server puts one in front of every raw prompt."""
 
 
 CHAT: Final = Dialect("openai_chat", openai_chat.encode, openai_chat.decode)
-COMPLETIONS: Final = Dialect("openai_completions", openai_completions.encode, openai_completions.decode, raw=True)
+COMPLETIONS: Final = Dialect(
+    "openai_completions", openai_completions.encode, openai_completions.decode, raw=True, takes_tokens=True
+)
 # vLLM alone takes `add_special_tokens: false` on /v1/completions, so there the prompt brings its own BOS.
 COMPLETIONS_WITH_BOS: Final = Dialect(
     "openai_completions", openai_completions.encode, openai_completions.decode, raw=True, writes_bos=True

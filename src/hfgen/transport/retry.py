@@ -89,7 +89,7 @@ def retryable(error: HfgenError) -> bool:
     if isinstance(error, (TimedOut, ModelLoading, RateLimited, StreamError)):
         return True
     if isinstance(error, ServerError):
-        return error.status in _PASSING
+        return error.status in _PASSING and not error.lasting
     return isinstance(error, ResponseError) and error.status in _BUSY
 
 
