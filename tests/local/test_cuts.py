@@ -102,12 +102,14 @@ async def test_random_cuts_never_change_an_answer() -> None:
 @pytest.mark.timeout(900)
 async def test_cuts_never_change_an_answer_that_spells_the_ends_of_its_models_turns() -> None:
     target = await local_target()
-    prompt = "a_end = <|a_end|>, b_end = <|b_end|>, c_end = <|c_end|>, im_start ="
+    prompt = "b_end = <|b_end|>, c_end = <|c_end|>, d_end = <|d_end|>, im_end ="
     draw, resumed = random.Random(20261125), 0
 
     async with cutting(target) as (cutter, base):
         whole = text_of(await answer(base, target.token, [], prompt=prompt, max_tokens=60))
-        assert whole.count("<|im_end|>") > 1
+        spelt = whole[: whole.index("<|im_end|>") + len("<|im_end|>")]
+        as_text = text_of(await answer(base, target.token, [], prompt=prompt + spelt, max_tokens=60))
+        assert not (spelt + as_text).startswith(whole[: len(spelt) + 20]), "as text it ends the turn"
         for _ in range(max(10, _CUTS // 4)):
             cutter.after = draw.randrange(15_000)
             events = await answer(base, target.token, [], prompt=prompt, max_tokens=60)

@@ -298,6 +298,22 @@ async def test_with_a_prompt_of_the_callers_own_an_end_of_turn_is_sent_back_as_t
     assert model.posts[-1][1]["prompt"] == ["Tell me:", *map(ord, SPELT.removesuffix(" and"))]
 
 
+async def test_an_end_of_turn_that_begins_in_the_prompt_is_sent_back_as_tokens_too() -> None:
+    class Halves(Spelling):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if len(self.posts) > 1:
+                await super().generate(visit, path, body)
+                return
+            await visit.begin_stream()
+            await visit.event(json.dumps(self.chunk(path, "end|> ends a turn and")))
+            visit.writer.close()
+
+    model = Halves(LLAMACPP)
+
+    assert text_of(await ask(model, prompt="<|im_")) == "end|> ends a turn and begins the next."
+    assert model.posts[-1][1]["prompt"] == ["<|im_", *map(ord, "end|> ends a turn")]
+
+
 @pytest.mark.parametrize(
     "pieces",
     [lambda text: re.split(r"(<\|im_end\|>)", text), lambda text: [" ", *text], lambda _: []],

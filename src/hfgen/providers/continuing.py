@@ -79,9 +79,12 @@ def forms(plan: Plan, raw: Plan | None, shape: Shape) -> Iterator[Form]:
         return
     received = "".join(shape.received)
     for form in _in_order(plan, raw):
-        source = _source(plan, raw, form)
-        by_number = form.wire == "prompt" and source.verbatim is not None
-        if by_number or not spells_special_token(received[: _place(form, received)], source.facts):
+        source, text = _source(plan, raw, form), received[: _place(form, received)]
+        if form.wire == "prompt":
+            fits = source.verbatim is not None or not _spells(source, text)
+        else:
+            fits = not spells_special_token(text, source.facts)
+        if fits:
             yield form
 
 
@@ -129,12 +132,17 @@ def _source(plan: Plan, raw: Plan | None, form: Form) -> Plan:
 
 async def _behind_the_prompt(source: Plan, asked: Generation, text: str) -> Generation:
     """As text, so that it is cut into tokens with the prompt; by number where it would be read as a special token."""
-    if source.verbatim is None or not spells_special_token(text, source.facts):
+    if source.verbatim is None or not _spells(source, text):
         return replace(asked, prompt=asked.text + text)
     numbers = await source.verbatim(text)
     if numbers is None:
         raise NotContinued("the text spells a special token of the model, and the server has no way to tell them apart")
     return replace(asked, tail=numbers)
+
+
+def _spells(source: Plan, text: str) -> bool:
+    """Whether the text, behind the prompt, would be read as a special token of the model."""
+    return spells_special_token(text, source.facts, behind=source.generation.text)
 
 
 def left_to_the_caller(plan: Plan, shape: Shape) -> bool:
