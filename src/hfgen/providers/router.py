@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hfgen.errors import MissingAuth, ModelNotSupportedError
+from hfgen.errors import ConnectionFailed, MissingAuth, ModelNotSupportedError
 from hfgen.facts import ModelFacts, ProviderMapping
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
-from hfgen.hub.client import facts_at_hand
+from hfgen.hub.client import facts_at_hand, hub_offline
 from hfgen.providers.fitting import ready
 from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.routes import IMAGE_PROVIDERS, RAW_PROVIDERS, SERVERS, Route, Row
@@ -20,6 +20,7 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
     """The route to a model that Hugging Face's providers serve.
 
     Raises:
+        ConnectionFailed: The user forbids asking Hugging Face.
         MissingAuth: No token was found.
         ModelNotSupportedError: No such model, or nobody serves it in the way that was asked.
     """
@@ -28,6 +29,14 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
         raise ModelNotSupportedError(
             f"{model} is a path on this machine, which Hugging Face does not serve",
             hint="Give api_base= of a server that runs it, or model_file= for a GGUF file and the local engine.",
+        )
+    if (
+        hub_offline()
+    ):  # huggingface_hub's InferenceClient asks nobody then; a server that the caller names is his affair
+        raise ConnectionFailed(
+            f"{model} is served by Hugging Face, which is not asked, because HF_HUB_OFFLINE is set",
+            hint="Unset it, use the local model (model='local'), or give api_base= of a server that you can reach.",
+            lasting=True,
         )
     if not token:
         raise MissingAuth(

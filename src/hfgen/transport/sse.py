@@ -149,7 +149,7 @@ class EventDecoder:
                 self._id = value.decode("utf-8", "replace")
             case b"retry" if value and value.isdigit():
                 self.retry = int(value[:15])
-            case b"error" if value.startswith(b"{"):  # what llama.cpp wrote in place of an event until 2025
+            case b"error" if value.startswith(b"{"):  # what old llama.cpp writes in place of an event
                 self._name, self._data, self._size = "error", [value], len(value)
             case _:
                 pass  # a comment, or a field that nobody defined
