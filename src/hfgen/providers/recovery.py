@@ -39,7 +39,7 @@ Way: TypeAlias = Callable[[], Awaitable[Plan]]
 _log: Final = logging.getLogger("hfgen.route")
 _MOST_FRUITLESS: Final = 3  # continuations in a row that bring no new text
 _MOST_RESUMED: Final = 100
-_HEAL: Final = "heal=True goes on with such an answer, wherever what comes can be checked against what came."
+_HEAL: Final = "With heal=True hfgen asks this server too for the rest, and checks it against the text that came."
 _MOST_SILENCE: Final = 300.0  # seconds of waiting for a first token, over all attempts
 
 
@@ -217,7 +217,7 @@ class Recovery:
         unasked = hint is _HEAL or (plan is not None and plan.generation.heal is False)
         why = "" if error is cut or unasked else f"; {_why(cut, error)}"
         broken = kind(f"the answer broke off: {cut.message}{why}", hint=hint, partial=self._shape.text)
-        broken.__cause__ = error
+        broken.__cause__ = cut if unasked else error
         return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
 
 
