@@ -359,6 +359,24 @@ async def test_silence_in_the_middle_is_a_cut_too() -> None:
     assert text_of(await ask(Stalling(VLLM), idle_timeout=0.2)) == ANSWER
 
 
+@pytest.mark.parametrize("nothing", ['{"choices":[]}', "", '{"choices":[{"index":0,"delta":{"content":""}}]}'])
+@pytest.mark.parametrize("begun", ["", ANSWER[:20]], ids=["at first", "in the middle"])
+async def test_events_that_hold_nothing_are_life_for_twice_the_limit_and_no_longer(nothing: str, begun: str) -> None:
+    class Murmuring(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if len(self.posts) > 1:
+                await super().generate(visit, path, body)
+                return
+            await visit.begin_stream()
+            await visit.event(json.dumps(self.chunk(path, begun)))
+            while not visit.reader.at_eof():
+                await visit.event(nothing)
+                await asyncio.sleep(0.02)
+
+    limits = {"first_token_timeout": 0.2, "idle_timeout": 0.2}
+    assert text_of(await ask(Murmuring(VLLM), **limits, total_timeout=10)) == ANSWER
+
+
 async def test_the_next_endpoint_answers_where_the_first_one_is_down() -> None:
     class Down(Model):
         async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:

@@ -57,6 +57,7 @@ class Attempt:
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._error: HfgenError | None = None
+        self._swallowed = 0  # pieces of text that came a second time
         self._patience: float | None = None  # until when the rest of a finished answer is waited for
 
     async def __aenter__(self) -> Self:
@@ -106,7 +107,10 @@ class Attempt:
             self._open = opened
             return []
         frames = await self._frames(self._answer)
+        heard = len(self.shape.received) + self._swallowed
         events = self._decode(frames)
+        if not events and len(self.shape.received) + self._swallowed == heard:
+            self._answer.bare()
         if not self._error and (self.shape.closed or not frames):
             await self._finish(self._answer, at_end=not frames)
         return events
@@ -152,6 +156,7 @@ class Attempt:
         """What an event adds to the text before the break, once it is certain that it does."""
         match item:
             case str():
+                self._swallowed += bool(item)
                 new = join.feed(item)
             case FinishReason():
                 new = join.end()
