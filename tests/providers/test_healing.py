@@ -359,6 +359,18 @@ async def test_silence_in_the_middle_is_a_cut_too() -> None:
     assert text_of(await ask(Stalling(VLLM), idle_timeout=0.2)) == ANSWER
 
 
+async def test_what_comes_behind_the_finish_reason_is_no_text_of_the_answer() -> None:
+    class Talkative(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            await visit.begin_stream()
+            more = self.chunk(path, "MORE")
+            for said in (self.chunk(path, ANSWER), self.last(path, "stop", 3), more, {"error": "late"}):
+                await visit.event(json.dumps(said))
+            await visit.end_stream()
+
+    assert text_of(await ask(Talkative(VLLM))) == ANSWER
+
+
 @pytest.mark.parametrize("nothing", ['{"choices":[]}', "", '{"choices":[{"index":0,"delta":{"content":""}}]}'])
 @pytest.mark.parametrize("begun", ["", ANSWER[:20]], ids=["at first", "in the middle"])
 async def test_events_that_hold_nothing_are_life_for_twice_the_limit_and_no_longer(nothing: str, begun: str) -> None:

@@ -132,6 +132,9 @@ class Attempt:
         decode, shape = self._route.dialect.decode, self.shape
         try:
             for frame in frames:
+                if shape.finish is not None:
+                    self._tail(frame)
+                    continue
                 for item in decode(frame):
                     if isinstance(item, str) and self._join is None:  # nearly always
                         events += shape.feed(item)
@@ -143,6 +146,12 @@ class Attempt:
             if self.shape.finish is None:  # after the finish reason an error changes nothing
                 self._error = error
         return events
+
+    def _tail(self, frame: Frame) -> None:
+        """Behind the finish reason only the usage counts; text there is none of the answer's."""
+        for item in self._route.dialect.decode(frame):
+            if isinstance(item, (Usage, Marker)):
+                self.shape.feed(item)
 
     def _taken(self, item: Event | WireRequest | Marker) -> Iterable[Event]:
         if isinstance(item, WireRequest):
