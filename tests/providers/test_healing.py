@@ -306,6 +306,20 @@ async def test_with_sampling_the_text_goes_on_though_the_last_word_comes_out_dif
     assert text_of(events) == ANSWER
 
 
+async def test_with_sampling_another_answer_in_place_of_the_rest_is_never_shown_either() -> None:
+    """TGI begins a new turn, without a word, where its template has altered the text."""
+
+    class Sampling(Model):
+        def rest(self, given: int) -> list[str]:
+            return ["The sky", " is something", " else today."] if len(self.posts) > 1 else super().rest(given)
+
+    model = Sampling(TGI, cuts=[6])
+    with pytest.raises(TruncatedStream) as caught:
+        await ask(model, temperature=None)
+    assert ANSWER.startswith(caught.value.partial)
+    assert len(model.posts) <= 4
+
+
 async def test_continuations_that_bring_nothing_are_few() -> None:
     model = Model(VLLM, [7, 0, 0, 0, 0, 0, 0, 0])
 
