@@ -19,7 +19,7 @@ from hfgen.wire import ServerKind
 _EXACT: Final[frozenset[ServerKind]] = frozenset({"vllm", "sglang", "tgi", "llamacpp"})
 # Of these the ones that are certain to go on. TGI begins a new turn where its template has altered the text.
 _TOLD_TO: Final[frozenset[ServerKind]] = _EXACT - {"tgi"}
-_DRAWS: Final = 3
+DRAWS: Final = 3  # of the same words, where sampling may bring others
 _NEVER: Final[frozenset[ServerKind]] = frozenset({"transformers", "toolkit"})
 # Keys of `extra_data` that make an answer more than one text.
 _UNSAFE: Final = frozenset(
@@ -97,7 +97,7 @@ def forms(plan: Plan, raw: Plan | None, shape: Shape) -> Iterator[Form]:
     if plan.route.target.kind in _TOLD_TO:
         yield Form("message", checked=False)
     else:  # it may begin another answer without a word, and unchecked that would be shown
-        yield from (Form("message", draw=draw) for draw in range(1, _DRAWS))
+        yield from (Form("message", draw=draw) for draw in range(1, DRAWS))
 
 
 def continued(plan: Plan, raw: Plan | None, form: Form, shape: Shape) -> Continuation:
