@@ -24,7 +24,7 @@ from hfgen.errors import (
 )
 from hfgen.server_words import is_page, said_in, snippet, words_of
 from hfgen.waits import asked_wait
-from hfgen.wire_json import MALFORMED, patient
+from hfgen.wire_json import MALFORMED, patient, without_empty_lists
 
 T = TypeVar("T")
 
@@ -168,7 +168,7 @@ def second_reading(data: bytes, decoder: msgspec.json.Decoder[T], what: str) -> 
         HfgenError: The error that it holds, or that it is no such thing.
     """
     try:
-        return msgspec.convert(patient(data), decoder.type, strict=False)
+        return msgspec.convert(without_empty_lists(patient(data)), decoder.type, strict=False)
     except MALFORMED:
         raise error_of_event(data) or unreadable(data, what) from None
 

@@ -122,6 +122,10 @@ class Answer(Protocol):
         """The frames that have arrived, at least one; none at the end of the body."""
         ...
 
+    def bare(self) -> None:
+        """What was read last held no payload: its sender lives no longer for it than for a comment."""
+        ...
+
 
 class Exchange(Protocol):
     """The one door to the network; a test double implements it in a few lines."""

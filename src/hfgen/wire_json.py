@@ -27,6 +27,21 @@ def patient(data: bytes) -> object:
     return value
 
 
+def without_empty_lists(value: object) -> object:
+    """The value without its members that are `[]`, which say nothing: PHP writes one for an empty object too."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return {name: without_empty_lists(item) for name, item in members.items() if item != []}
+    if isinstance(value, list):
+        return [without_empty_lists(item) for item in cast("list[object]", value)]
+    return value
+
+
+def holds_json(data: bytes) -> bool:
+    """Whether it may be a chunk or `[DONE]`; a ping with an event name of its own holds a time or a word."""
+    return data.lstrip()[:1] in (b"{", b"[")
+
+
 def request_body(known: Mapping[str, Any], extra: Mapping[str, Any]) -> bytes:
     """The body of a request: what the call's own arguments say, and the keys of `extra_data`.
 

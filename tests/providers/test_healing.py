@@ -457,6 +457,20 @@ async def test_with_sampling_the_text_goes_on_though_the_last_word_comes_out_dif
     assert text_of(events) == ANSWER
 
 
+async def test_with_sampling_another_answer_in_place_of_the_rest_is_never_shown_either() -> None:
+    """TGI begins a new turn, without a word, where its template has altered the text."""
+
+    class Sampling(Model):
+        def rest(self, given: int) -> list[str]:
+            return ["The sky", " is something", " else today."] if len(self.posts) > 1 else super().rest(given)
+
+    model = Sampling(TGI, cuts=[6])
+    with pytest.raises(TruncatedStream) as caught:
+        await ask(model, temperature=None)
+    assert ANSWER.startswith(caught.value.partial)
+    assert len(model.posts) <= 4
+
+
 async def test_continuations_that_bring_nothing_are_few() -> None:
     model = Model(VLLM, [7, 0, 0, 0, 0, 0, 0, 0])
 
@@ -508,6 +522,36 @@ async def test_silence_in_the_middle_is_a_cut_too() -> None:
             await visit.gone()
 
     assert text_of(await ask(Stalling(VLLM), idle_timeout=0.2)) == ANSWER
+
+
+async def test_what_comes_behind_the_finish_reason_is_no_text_of_the_answer() -> None:
+    class Talkative(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            await visit.begin_stream()
+            more = self.chunk(path, "MORE")
+            for said in (self.chunk(path, ANSWER), self.last(path, "stop", 3), more, {"error": "late"}):
+                await visit.event(json.dumps(said))
+            await visit.end_stream()
+
+    assert text_of(await ask(Talkative(VLLM))) == ANSWER
+
+
+@pytest.mark.parametrize("nothing", ['{"choices":[]}', "", '{"choices":[{"index":0,"delta":{"content":""}}]}'])
+@pytest.mark.parametrize("begun", ["", ANSWER[:20]], ids=["at first", "in the middle"])
+async def test_events_that_hold_nothing_are_life_for_twice_the_limit_and_no_longer(nothing: str, begun: str) -> None:
+    class Murmuring(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if len(self.posts) > 1:
+                await super().generate(visit, path, body)
+                return
+            await visit.begin_stream()
+            await visit.event(json.dumps(self.chunk(path, begun)))
+            while not visit.reader.at_eof():
+                await visit.event(nothing)
+                await asyncio.sleep(0.02)
+
+    limits = {"first_token_timeout": 0.2, "idle_timeout": 0.2}
+    assert text_of(await ask(Murmuring(VLLM), **limits, total_timeout=10)) == ANSWER
 
 
 async def test_the_next_endpoint_answers_where_the_first_one_is_down() -> None:

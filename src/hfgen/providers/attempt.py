@@ -58,6 +58,7 @@ class Attempt:
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._error: HfgenError | None = None
+        self._swallowed = 0  # pieces of text that came a second time
         self._patience: float | None = None  # until when the rest of a finished answer is waited for
 
     async def __aenter__(self) -> Self:
@@ -111,7 +112,10 @@ class Attempt:
             self._open = opened
             return []
         frames = await self._frames(self._answer)
+        heard = len(self.shape.received) + self._swallowed
         events = self._decode(frames)
+        if not events and len(self.shape.received) + self._swallowed == heard:
+            self._answer.bare()
         if not self._error and (self.shape.closed or not frames):
             await self._finish(self._answer, at_end=not frames)
         return events
@@ -133,6 +137,9 @@ class Attempt:
         decode, shape = self._route.dialect.decode, self.shape
         try:
             for frame in frames:
+                if shape.finish is not None:
+                    self._tail(frame)
+                    continue
                 for item in decode(frame):
                     if isinstance(item, str) and self._join is None:  # nearly always
                         events += shape.feed(item)
@@ -144,6 +151,12 @@ class Attempt:
             if self.shape.finish is None:  # after the finish reason an error changes nothing
                 self._error = error
         return events
+
+    def _tail(self, frame: Frame) -> None:
+        """Behind the finish reason only the usage counts; text there is none of the answer's."""
+        for item in self._route.dialect.decode(frame):
+            if isinstance(item, (Usage, Marker)):
+                self.shape.feed(item)
 
     def _taken(self, item: Event | WireRequest | Marker) -> Iterable[Event]:
         if isinstance(item, WireRequest):
@@ -157,6 +170,7 @@ class Attempt:
         """What an event adds to the text before the break, once it is certain that it does."""
         match item:
             case str():
+                self._swallowed += bool(item)
                 new = join.feed(item)
             case FinishReason():
                 new = join.end()

@@ -16,6 +16,9 @@ from hfgen.wire import ServerKind
 # Servers that go on with the last message of a conversation, and keep every space of what follows: vLLM and SGLang by
 # their flags, TGI (infer/chat_template.rs) and llama.cpp (server-common.cpp) by themselves.
 _EXACT: Final[frozenset[ServerKind]] = frozenset({"vllm", "sglang", "tgi", "llamacpp"})
+# Of these the ones that are certain to go on. TGI begins a new turn where its template has altered the text.
+_TOLD_TO: Final[frozenset[ServerKind]] = _EXACT - {"tgi"}
+DRAWS: Final = 3  # of the same words, where sampling may bring others
 _NEVER: Final[frozenset[ServerKind]] = frozenset({"transformers", "toolkit"})
 # Keys of `extra_data` that make an answer more than one text.
 _UNSAFE: Final = frozenset(
@@ -33,10 +36,12 @@ class Form(NamedTuple):
     Attributes:
         wire: `prompt`, the rendered prompt with the text behind it; `message`, the text as the unfinished last message.
         checked: The last words before the break are generated again and compared.
+        draw: Which try this is, where sampling may bring the same words only at a further one.
     """
 
     wire: Literal["prompt", "message"]
     checked: bool = True
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,12 @@ def _in_order(plan: Plan, raw: Plan | None) -> Iterator[Form]:
     if raw is not None:
         yield Form("prompt")
     yield Form("message")
-    if not greedy and plan.route.target.kind in _EXACT:
+    if greedy:
+        return
+    if plan.route.target.kind in _TOLD_TO:
         yield Form("message", checked=False)
+    else:  # it may begin another answer without a word, and unchecked that would be shown
+        yield from (Form("message", draw=draw) for draw in range(1, DRAWS))
 
 
 def _place(form: Form, received: str) -> int:

@@ -24,7 +24,7 @@ from hfgen.errors import (
 from hfgen.events import Event, Progress, Resumed
 from hfgen.generation import Generation
 from hfgen.providers.attempt import Attempt, out_of_time
-from hfgen.providers.continuing import Continuation, Form, continued, forms, left_to_the_caller, rendered
+from hfgen.providers.continuing import DRAWS, Continuation, Form, continued, forms, left_to_the_caller, rendered
 from hfgen.providers.notices import say_dropped
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
@@ -193,7 +193,9 @@ class Recovery:
         if self._form is None and isinstance(error, NotContinued):
             raise self._broken(next(reversed(self._ruled_out.values()), error))
         if self._form is not None and (isinstance(error, NotContinued) or not retryable(error)):
-            self._ruled_out[self._place % len(self._ways), self._form] = error
+            draws = (self._form.draw,) if isinstance(error, NotContinued) else range(DRAWS)  # refused once is for good
+            for draw in draws:
+                self._ruled_out[self._place % len(self._ways), self._form._replace(draw=draw)] = error
             return 0.0
         self._fruitless += 1
         self._place += 1

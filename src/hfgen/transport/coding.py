@@ -11,6 +11,7 @@ from hfgen.errors import ConnectionFailed, ServerError
 
 _PIECE: Final = 2**16
 _MEMBER: Final = b"\x1f"  # a gzip file may go on with a further member
+_HEADER: Final = 2  # bytes
 _ANY_HEADER: Final = 47  # zlib's: gzip or zlib, as the data says
 
 
@@ -45,11 +46,17 @@ class Identity:
 
 
 class Inflated:
-    """gzip and deflate, undone as they come."""
+    """gzip and deflate, undone as they come.
 
-    def __init__(self) -> None:
+    Args:
+        bare: The data may lack zlib's header: so some servers understand `deflate`, and every browser takes it.
+    """
+
+    def __init__(self, *, bare: bool = False) -> None:
         self._inflate = zlib.decompressobj(_ANY_HEADER)
         self._begun = False
+        self._bare = bare
+        self._head = b""
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """What the chunk holds, undone.
@@ -58,6 +65,14 @@ class Inflated:
             ServerError: It is not what the header says.
         """
         self._begun = True
+        if self._bare:
+            chunk = self._head + chunk
+            if len(chunk) < _HEADER:
+                self._head = chunk
+                return
+            self._bare = False
+            if not _has_header(chunk):
+                self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         while chunk:
             try:
                 piece = self._inflate.decompress(chunk, _PIECE)
@@ -79,6 +94,11 @@ class Inflated:
             raise ConnectionFailed("the server closed the connection in the middle of its compressed answer")
 
 
+def _has_header(data: bytes) -> bool:
+    """Whether data begins as zlib's does (RFC 1950, 2.2) or gzip's."""
+    return data.startswith(b"\x1f\x8b") or (data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0)
+
+
 def coding(name: str) -> Coding:
     """What undoes a `Content-Encoding`.
 
@@ -88,7 +108,9 @@ def coding(name: str) -> Coding:
     match name.strip().lower():
         case "" | "identity":
             return Identity()
-        case "gzip" | "x-gzip" | "deflate":
+        case "gzip" | "x-gzip":
             return Inflated()
+        case "deflate":
+            return Inflated(bare=True)
         case other:
             raise ServerError(f"the server answers in the coding {other!r}, which was not asked for")

@@ -79,6 +79,10 @@ class HttpAnswer:
             media_type = "text/html" if head.lstrip()[:1] == b"<" else "application/json"
         return (Body(media_type, await self._incoming.whole(_LARGEST_BODY, head)),)
 
+    def bare(self) -> None:
+        """What was read last held nothing: it counts as a comment does."""
+        self._incoming.silence.resume()
+
     async def whole(self, most: int) -> bytes:
         """The whole body, of at most `most` bytes."""
         return await self._incoming.whole(most)

@@ -23,7 +23,8 @@ _PATIENCE: Final = 60.0  # the longest wait that a server may ask for; beyond it
 _MOST_ATTEMPTS: Final = 4
 _MOST_CONNECTING: Final = 5  # a server that is starting needs time, and costs nothing to ask
 _BUSY: Final = frozenset({408, 409, 425, 429})
-_PASSING: Final = frozenset({424, 500, 502, 503, 504, 529, 0, 200})  # 0, 200: not what an answer should be
+_PASSING: Final = frozenset({424, 0, 200})  # 0, 200: not what an answer should be
+_LASTING: Final = frozenset({501, 505, 506, 510, 511})  # of the server's own: what it cannot do
 
 
 class RetryBudget:
@@ -89,7 +90,8 @@ def retryable(error: HfgenError) -> bool:
     if isinstance(error, (TimedOut, ModelLoading, RateLimited, StreamError)):
         return True
     if isinstance(error, ServerError):
-        return error.status in _PASSING and not error.lasting
+        passing = error.status in _PASSING or (500 <= error.status <= 599 and error.status not in _LASTING)  # noqa: PLR2004
+        return passing and not error.lasting
     return isinstance(error, ResponseError) and error.status in _BUSY
 
 

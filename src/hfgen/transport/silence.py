@@ -100,8 +100,9 @@ class HeadWait:
 class Silence:
     """Ends the reading of a body that has waited too long, by one timer that is set again only when it fires.
 
-    Bytes that hold nothing (comments) prolong the wait, but to no more than twice the limit: a server that pings for
-    ever and says nothing is silent too. The first wait counts from the request, as `limits.first_token` does.
+    What holds nothing (comments, events without a payload) prolongs the wait, but to no more than twice the limit: a
+    server that pings for ever and says nothing is silent too. The first wait counts from the request, as
+    `limits.first_token` does.
     """
 
     def __init__(self, content: "aiohttp.StreamReader", limits: Limits, since: float) -> None:
@@ -109,6 +110,7 @@ class Silence:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._first = True
+        self._came = False  # something since the wait before
         self._waiting = False
         self._since = since
         self._heard = 0.0
@@ -118,12 +120,13 @@ class Silence:
 
     def begin(self) -> None:
         """A wait for something to read begins."""
+        self._heard = self._loop.time()
+        if self._came:
+            self._since = self._heard
+            self._first = self._came = False
         limit = self._limit
         if limit is None:
             return
-        self._heard = self._loop.time()
-        if not self._first:
-            self._since = self._heard
         self._waiting = True
         due = self._next(limit)
         if self._timer is None or self._due > due:  # none runs, or it was set for a longer limit
@@ -135,8 +138,12 @@ class Silence:
             self._heard = self._loop.time()
 
     def end(self) -> None:
-        """The wait is over."""
-        self._waiting = self._first = False
+        """The wait is over: something came."""
+        self._waiting, self._came = False, True
+
+    def resume(self) -> None:
+        """What ended the wait held nothing: the next one goes on from where it began."""
+        self._came = False
 
     def close(self) -> None:
         """Nothing is waited for any more."""
