@@ -16,7 +16,6 @@ from hfgen.wire import Body, Frame
 if TYPE_CHECKING:
     import aiohttp
 
-_LARGEST_BODY: Final = 64 * 2**20
 _LARGEST_ERROR: Final = 64 * 2**10
 _PATIENCE: Final = 10.0  # seconds for the words of an error: its status alone is an answer
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid")
@@ -28,12 +27,15 @@ class HttpAnswer:
     What kind of body it is its first bytes decide as much as its header: servers and proxies mislabel both ways.
     """
 
-    def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
+    def __init__(
+        self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float, largest: int
+    ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.request_id = next((response.headers[name] for name in _ID_HEADERS if name in response.headers), "")
         self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self._incoming = Incoming(response, limits, name, since)
+        self._largest = largest
         self._decoder: EventDecoder | None = None
         self._ended = False
 
@@ -68,7 +70,7 @@ class HttpAnswer:
         head, events = b"", None
         while events is None and (chunk := await self._incoming.chunk()):
             self._incoming.silence.bare()
-            head += chunk
+            head = _without_blank_lines(head + chunk)
             events = looks_like_events(head, declared=declared)
         if events or (events is None and declared):
             self._decoder = EventDecoder()
@@ -77,7 +79,7 @@ class HttpAnswer:
         media_type = self.media_type
         if declared:
             media_type = "text/html" if head.lstrip()[:1] == b"<" else "application/json"
-        return (Body(media_type, await self._incoming.whole(_LARGEST_BODY, head)),)
+        return (Body(media_type, await self._incoming.whole(self._largest, head)),)
 
     async def whole(self, most: int) -> bytes:
         """The whole body, of at most `most` bytes."""
@@ -90,6 +92,12 @@ class HttpAnswer:
     def close(self) -> None:
         """No more reading: the timer goes."""
         self._incoming.silence.close()
+
+
+def _without_blank_lines(head: bytes) -> bytes:
+    """One line end for all that a body begins with: no reader makes more of them, and they may come for long."""
+    text = head.lstrip(b"\r\n")
+    return head if len(text) == len(head) else b"\n" + text
 
 
 class Incoming:
@@ -126,6 +134,7 @@ class Incoming:
             while chunk := await self.chunk():
                 data += chunk
                 if len(data) > most:
+                    data.clear()  # the error's traceback would keep them for as long as it lives
                     raise ServerError(f"the body is larger than {most} bytes: it is not read")
                 if chunk.isspace():  # what servers send to keep a connection open while they work
                     self.silence.bare()
