@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from hfgen.errors import HfgenError, ServerError
 from hfgen.limits import Limits
-from hfgen.transport.coding import coding
+from hfgen.transport.coding import PIECE, SMALL_PIECE, coding
 from hfgen.transport.failures import failure
 from hfgen.transport.silence import Silence
 from hfgen.transport.sse import EventDecoder, looks_like_events
@@ -57,8 +57,11 @@ class HttpAnswer:
                 return await self._begin()
             while chunk := await self._incoming.chunk():
                 if frames := decoder.feed(chunk):
+                    self._incoming.coding.piece = PIECE
                     return frames
                 silence.bare()
+                self._incoming.coding.piece = SMALL_PIECE
+                await asyncio.sleep(0)  # more may be there already: others have their turn in between
         finally:
             silence.end()
         self._ended = True
@@ -101,13 +104,18 @@ def _without_blank_lines(head: bytes) -> bytes:
 
 
 class Incoming:
-    """The bytes of a body as they come: undone where compressed, and every failure in our own words."""
+    """The bytes of a body as they come: undone where compressed, and every failure in our own words.
+
+    Attributes:
+        silence: Times it.
+        coding: What undoes a compression, and cuts into pieces.
+    """
 
     def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
         self.silence = Silence(response.content, limits, since)
         self._content = response.content
         self._name = name
-        self._coding = coding(response.headers.get("Content-Encoding", ""))
+        self.coding = coding(response.headers.get("Content-Encoding", ""))
         self._pieces: Iterator[bytes] = iter(())
 
     async def chunk(self) -> bytes:
@@ -116,10 +124,10 @@ class Incoming:
             await asyncio.sleep(0)  # of a large chunk: others have their turn in between
             return piece
         while chunk := await self._arrived():
-            self._pieces = self._coding.pieces(chunk)
+            self._pieces = self.coding.pieces(chunk)
             if piece := next(self._pieces, b""):
                 return piece
-        self._coding.end()
+        self.coding.end()
         return b""
 
     async def whole(self, most: int, begun: bytes = b"") -> bytes:
@@ -129,6 +137,7 @@ class Incoming:
             ServerError: It is larger.
         """
         data = bytearray(begun)
+        self.coding.piece = PIECE
         self.silence.begin()
         try:
             while chunk := await self.chunk():

@@ -95,7 +95,7 @@ class EventDecoder:
         for block in blocks:
             if block.startswith(b"data:") and b"\n" not in block:
                 frames.append(block[6:] if block[5:6] == b" " else block[5:])
-            elif block:  # nothing but line ends says nothing
+            elif block and (b"\n" in block or block[:1] != b":"):  # line ends and comments say nothing
                 frames.extend(self._slow(block + b"\n\n"))
         if tail:
             frames.extend(self._slow(tail))
