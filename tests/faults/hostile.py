@@ -51,12 +51,12 @@ TALKS: Final[dict[str, Callable[[Visit], Awaitable[None]]]] = {
     "endless_line": partial(endless, begin=b"data: ", more=b"A"),
     "endless_event": partial(endless, begin=b"", more=b"data: AAAAAAAAAAAAAAAAAAAAAAAAA\n"),
     "endless_json": partial(endless, begin=b'{"choices":["', more=b"A", kind=b"application/json"),
-    "blank_lines": partial(endless, begin=b"", more=b"\n", mib=16),
-    "carriage_returns": partial(endless, begin=b": \r", more=b"\r", mib=16),
-    "comments": partial(endless, begin=b"", more=b":\nx\n\n", mib=4),
+    "blank_lines": partial(endless, begin=b"", more=b"\n", mib=4),
+    "carriage_returns": partial(endless, begin=b": \r", more=b"\r", mib=4),
+    "comments": partial(endless, begin=b"", more=b":\nx\n\n", mib=1),
     "bomb_of_one_line": partial(bomb, begin=b"data: ", more=b"\0"),
-    "bomb_of_blank_lines": partial(bomb, begin=b"", more=b"\n", mib=16),
-    "bomb_of_comments": partial(bomb, begin=b"", more=b":\nx\n\n", mib=4),
+    "bomb_of_blank_lines": partial(bomb, begin=b"", more=b"\n", mib=4),
+    "bomb_of_comments": partial(bomb, begin=b"", more=b":\nx\n\n", mib=1),
 }
 """By name; what comes to its end does so after so many MiB that a client which bounds nothing would show it."""
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hfgen.errors import TimedOut
+from hfgen.errors import ServerError, TimedOut
 from hfgen.limits import Limits
 from hfgen.transport.session import Session
 from hfgen.wire import Body, Frame, Target, WireRequest
@@ -81,3 +81,24 @@ async def test_blanks_before_a_body_are_life_for_twice_the_limit_and_no_longer()
     async with serving(talk) as server, asyncio.timeout(2):
         with pytest.raises(TimedOut):
             await read(server.url, Limits(first_token=0.15, idle=0.15))
+
+
+async def test_many_blank_lines_before_an_answer_are_not_kept() -> None:
+    async def talk(visit: Visit) -> None:
+        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", *[b"\n" * 2**20] * 8)
+        await visit.say(b"data: one\n\n")
+        visit.writer.close()
+
+    async with serving(talk) as server, asyncio.timeout(20):
+        assert await read(server.url, Limits()) == [b"one"]
+
+
+async def test_blanks_without_a_line_end_are_not_read_for_ever() -> None:
+    async def talk(visit: Visit) -> None:
+        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        while True:
+            await visit.say(b" " * 2**20)
+
+    async with serving(talk) as server, asyncio.timeout(20):
+        with pytest.raises(ServerError, match="more than"):
+            await read(server.url, Limits())

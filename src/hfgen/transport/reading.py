@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _LARGEST_ERROR: Final = 64 * 2**10
+_MANY: Final = 2**12
 _PATIENCE: Final = 10.0  # seconds for the words of an error: its status alone is an answer
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid")
 
@@ -98,7 +99,9 @@ class HttpAnswer:
 
 
 def _without_blank_lines(head: bytes) -> bytes:
-    """One line end for all that a body begins with: no reader makes more of them, and they may come for long."""
+    """One line end for the many that a body begins with: no reader makes more of them, and they may come for long."""
+    if len(head) < _MANY:
+        return head
     text = head.lstrip(b"\r\n")
     return head if len(text) == len(head) else b"\n" + text
 
