@@ -205,6 +205,7 @@ class Recovery:
         why = "" if error is cut else f"; it could not be continued: {error.message}"
         broken = kind(f"the answer broke off: {cut.message}{why}", hint=cut.hint, partial=self._shape.text)
         broken.__cause__ = error
+        broken.retry_after = error.retry_after
         return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
 
 
