@@ -43,6 +43,7 @@ class HfgenError(Exception):
         request_id: The server's own id of the request, or "".
         attempts: How many requests were sent, 0 when none was.
         partial: The text delivered before the error, "" when there was none.
+        retry_after: Seconds that the server asks to wait, or None.
     """
 
     exit_code: ClassVar[int] = 1
@@ -57,6 +58,12 @@ class HfgenError(Exception):
         self.request_id = ""
         self.attempts = 0
         self.partial = ""
+        self.retry_after: float | None = None
+
+    @property
+    def cause(self) -> BaseException | None:
+        """What led to it, of hfgen or of a library beneath, without any secret; None where it began here."""
+        return self.__cause__
 
     def at(self, *, server: str = "", model: str = "", request_id: str = "", attempts: int = 0) -> Self:
         """Say where it happened; what is known already is kept."""
@@ -157,7 +164,6 @@ class ResponseError(HfgenError):
 
     Attributes:
         status: The HTTP status of the answer; the one that the error names where it came inside a 200.
-        retry_after: Seconds that the server asks to wait, or None.
     """
 
     exit_code = 7

@@ -69,6 +69,10 @@ class Target:
         return self.base + (self.path or path)
 
 
+LARGEST_TEXT: Final = 16 * 2**20
+"""Bytes of an answer in words: far more than any model says."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
@@ -81,6 +85,8 @@ class WireRequest:
     """Seconds to wait before sending: a job that is polled."""
     dropped: tuple[str, ...] = ()
     """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
+    largest: int = 64 * 2**20
+    """Bytes of a body that is no event stream; more are not read. Pictures are large."""
 
 
 class Named(NamedTuple):

@@ -14,7 +14,7 @@ from hfgen.errors import ServerError
 from hfgen.events import Event, FinishReason, Logprobs, TokenLogprob, Usage
 from hfgen.finish_reasons import finish_of
 from hfgen.generation import Generation
-from hfgen.wire import END, Body, Frame, Marker, Named, Target, WireRequest
+from hfgen.wire import END, LARGEST_TEXT, Body, Frame, Marker, Named, Target, WireRequest
 from hfgen.wire_json import MALFORMED, holds_json, task_body
 
 PATH: Final = "/generate_stream"
@@ -91,7 +91,9 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         takes |= {"response_format"}
     if asked.repetition_penalty == 0:
         takes -= {"repetition_penalty"}  # refused: it divides by it
-    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes))
+    return WireRequest(
+        target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes), largest=LARGEST_TEXT
+    )
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:

@@ -220,6 +220,7 @@ class Recovery:
         why = "" if error is cut or unasked else f"; {_why(cut, error)}"
         broken = kind(f"the answer broke off: {cut.message}{why}", hint=hint, partial=self._shape.text)
         broken.__cause__ = cut if unasked else error
+        broken.retry_after = error.retry_after
         return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
 
 

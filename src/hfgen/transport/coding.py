@@ -9,14 +9,22 @@ from typing import Final, Protocol
 
 from hfgen.errors import ConnectionFailed, ServerError
 
-_PIECE: Final = 2**16
+PIECE: Final = 2**16
+SMALL_PIECE: Final = 2**13
+"""Of bytes that hold no event: they may be many tiny lines, which are dear to read."""
 _MEMBER: Final = b"\x1f"  # a gzip file may go on with a further member
 _HEADER: Final = 2  # bytes
 _ANY_HEADER: Final = 47  # zlib's: gzip or zlib, as the data says
 
 
 class Coding(Protocol):
-    """What the bytes of a body go through."""
+    """What the bytes of a body go through.
+
+    Attributes:
+        piece: The largest piece from now on, in bytes.
+    """
+
+    piece: int
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """What a chunk holds, in pieces of a bounded size."""
@@ -33,16 +41,22 @@ class Coding(Protocol):
 class Identity:
     """Bytes as they come; a large chunk is cut, so that the work on it holds the event loop up for a moment only."""
 
+    def __init__(self) -> None:
+        self.piece = SMALL_PIECE
+
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """The chunk itself, in slices."""
-        return iter((chunk,)) if len(chunk) <= _PIECE else self._slices(chunk)
+        return iter((chunk,)) if len(chunk) <= self.piece else self._slices(chunk)
 
     def end(self) -> None:
         """Nothing is held back."""
 
     def _slices(self, chunk: bytes) -> Iterator[bytes]:
-        for start in range(0, len(chunk), _PIECE):
-            yield chunk[start : start + _PIECE]
+        start = 0
+        while start < len(chunk):
+            end = start + self.piece
+            yield chunk[start:end]
+            start = end
 
 
 class Inflated:
@@ -53,6 +67,7 @@ class Inflated:
     """
 
     def __init__(self, *, bare: bool = False) -> None:
+        self.piece = SMALL_PIECE
         self._inflate = zlib.decompressobj(_ANY_HEADER)
         self._begun = False
         self._bare = bare
@@ -75,7 +90,7 @@ class Inflated:
                 self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         while chunk:
             try:
-                piece = self._inflate.decompress(chunk, _PIECE)
+                piece = self._inflate.decompress(chunk, self.piece)
             except zlib.error as error:
                 raise ServerError("the server's answer is broken: its compression cannot be undone") from error
             chunk = self._inflate.unconsumed_tail

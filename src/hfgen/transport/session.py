@@ -87,7 +87,7 @@ class Session:
             if not 200 <= response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
                 raise await _refused(response)
             _ask_for_less(response)
-            answer = HttpAnswer(response, limits, target.name, wait.since)
+            answer = HttpAnswer(response, limits, target.name, wait.since, request.largest)
             self._waits.add(answer)
             try:
                 yield answer
