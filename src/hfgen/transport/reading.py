@@ -31,11 +31,15 @@ class HttpAnswer:
     def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
-        self.request_id = next((response.headers[name] for name in _ID_HEADERS if name in response.headers), "")
         self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self._incoming = Incoming(response, limits, name, since)
         self._decoder: EventDecoder | None = None
         self._ended = False
+
+    @property
+    def request_id(self) -> str:
+        """The server's own name for the request, "" where it gives none."""
+        return next((self.headers[name] for name in _ID_HEADERS if name in self.headers), "")
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body.
