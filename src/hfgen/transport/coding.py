@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from hfgen.errors import ConnectionFailed, ServerError
 
-_PIECE: Final = 2**16
+PIECE: Final = 2**16
 _MEMBER: Final = b"\x1f"  # a gzip file may go on with a further member
 _ANY_HEADER: Final = 47  # zlib's: gzip or zlib, as the data says
 
@@ -34,14 +34,14 @@ class Identity:
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """The chunk itself, in slices."""
-        return iter((chunk,)) if len(chunk) <= _PIECE else self._slices(chunk)
+        return iter((chunk,)) if len(chunk) <= PIECE else self._slices(chunk)
 
     def end(self) -> None:
         """Nothing is held back."""
 
     def _slices(self, chunk: bytes) -> Iterator[bytes]:
-        for start in range(0, len(chunk), _PIECE):
-            yield chunk[start : start + _PIECE]
+        for start in range(0, len(chunk), PIECE):
+            yield chunk[start : start + PIECE]
 
 
 class Inflated:
@@ -60,7 +60,7 @@ class Inflated:
         self._begun = True
         while chunk:
             try:
-                piece = self._inflate.decompress(chunk, _PIECE)
+                piece = self._inflate.decompress(chunk, PIECE)
             except zlib.error as error:
                 raise ServerError("the server's answer is broken: its compression cannot be undone") from error
             chunk = self._inflate.unconsumed_tail

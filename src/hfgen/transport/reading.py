@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from hfgen.errors import HfgenError, ServerError
 from hfgen.limits import Limits
-from hfgen.transport.coding import coding
+from hfgen.transport.coding import PIECE, Identity, coding
 from hfgen.transport.failures import failure
 from hfgen.transport.silence import Silence
 from hfgen.transport.sse import EventDecoder, looks_like_events
@@ -104,6 +104,7 @@ class Incoming:
         self._content = response.content
         self._name = name
         self._coding = coding(response.headers.get("Content-Encoding", ""))
+        self._plain = isinstance(self._coding, Identity)
         self._pieces: Iterator[bytes] = iter(())
 
     async def chunk(self) -> bytes:
@@ -111,12 +112,22 @@ class Incoming:
         if piece := next(self._pieces, b""):
             await asyncio.sleep(0)  # of a large chunk: others have their turn in between
             return piece
-        while chunk := await self._arrived():
+        while True:
+            chunk, broken = b"", None
+            try:
+                chunk = await self._content.readany()
+            except Exception as error:  # noqa: BLE001 - no foreign exception passes
+                broken = error
+            if broken is not None:
+                chunk = self._before(broken)
+            if not chunk:
+                self._coding.end()
+                return b""
+            if self._plain and len(chunk) <= PIECE:  # nearly always
+                return chunk
             self._pieces = self._coding.pieces(chunk)
             if piece := next(self._pieces, b""):
                 return piece
-        self._coding.end()
-        return b""
 
     async def whole(self, most: int, begun: bytes = b"") -> bytes:
         """All that comes, of at most `most` bytes.
@@ -144,16 +155,11 @@ class Incoming:
         """End the wait for bytes with an error."""
         self._content.set_exception(reason)
 
-    async def _arrived(self) -> bytes:
-        try:
-            return await self._content.readany()
-        except Exception as error:  # no foreign exception passes
-            if held := self._held():
-                return held
-            if isinstance(error, HfgenError):
-                raise
-            reason = failure(error, self._name)
-        raise reason
+    def _before(self, error: Exception) -> bytes:
+        """What came before the error, which is raised where nothing did."""
+        if held := self._held():
+            return held
+        raise error if isinstance(error, HfgenError) else failure(error, self._name)
 
     def _held(self) -> bytes:
         """What came before the connection broke: aiohttp would raise first, and the text would be lost."""

@@ -142,11 +142,12 @@ class Silence:
         limit = self._limit
         if limit is None:
             return
-        self._heard = self._loop.time()
-        if not self._first:
-            self._since = self._heard
+        self._heard = now = self._loop.time()
         self._waiting = True
-        due = self._next(limit)
+        if self._first:
+            due = self._next(limit)
+        else:
+            self._since, due = now, now + limit
         if self._timer is None or self._due > due:  # none runs, or it was set for a longer limit
             self._set(due)
 
