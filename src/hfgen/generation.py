@@ -137,6 +137,9 @@ class Generation:
         return self.prompt or ""
 
 
+_MODES: Final = get_args(Mode)
+_ACTIONS: Final = get_args(Action)
+_SPECIAL_TOKENS: Final = get_args(SpecialTokens)
 _OPTIONS: Final = frozenset(Options.__annotations__)
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "temperature": (0, 100),
@@ -173,17 +176,17 @@ def generation(
     check_type("model", model, str)
     check_type("prompt", prompt, str)
     check_type("extra_data", extra, Mapping)
-    if action not in (None, *get_args(Action)):
-        raise UsageError(f"action={action!r}: it must be one of {', '.join(get_args(Action))}, or None")
+    if action not in (None, *_ACTIONS):
+        raise UsageError(f"action={action!r}: it must be one of {', '.join(_ACTIONS)}, or None")
     continues = action == "continue"
     if continues and not ends_with_assistant(messages):
         raise UsageError("action='continue' needs an assistant message at the end: there is nothing to continue")
     mode: Mode = options.get("mode") or "auto"
-    if mode not in get_args(Mode):
-        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(get_args(Mode))}")
+    if mode not in _MODES:
+        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(_MODES)}")
     special_tokens = options.get("special_tokens_in_content")
-    if special_tokens not in (None, *get_args(SpecialTokens)):
-        allowed = ", ".join(get_args(SpecialTokens))
+    if special_tokens not in (None, *_SPECIAL_TOKENS):
+        allowed = ", ".join(_SPECIAL_TOKENS)
         raise UsageError(f"special_tokens_in_content={special_tokens!r}: it must be one of {allowed}")
     aspect_ratio, width, height = image
     return Generation(
@@ -225,9 +228,9 @@ def check_options(options: Mapping[str, object]) -> None:
     Raises:
         UnknownOption: It is also a TypeError, as for any misspelt keyword.
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
-
     for name in options.keys() - _OPTIONS:
+        from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
+
         near = get_close_matches(name, _OPTIONS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(sorted(_OPTIONS))}."
         raise UnknownOption(f"no option is called {name!r}", hint=hint)

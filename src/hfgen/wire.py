@@ -122,7 +122,11 @@ class Answer(Protocol):
 
     status: int
     headers: Mapping[str, str]
-    request_id: str
+
+    @property
+    def request_id(self) -> str:
+        """The server's own name for the request, "" where it gives none."""
+        ...
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body."""

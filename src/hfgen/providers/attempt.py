@@ -80,7 +80,7 @@ class Attempt:
             return news
         while not self._error:
             try:
-                events = await self._step_in_time()
+                events = await (self._step() if self._deadline is None else self._step_in_time(self._deadline))
             except TimeoutError as error:
                 self._error = error if isinstance(error, HfgenError) else out_of_time()
                 break
@@ -91,10 +91,8 @@ class Attempt:
         assert self._error is not None  # noqa: S101 - the loop ends only so
         raise self._error
 
-    async def _step_in_time(self) -> list[Event] | None:
-        if self._deadline is None:
-            return await self._step()
-        async with asyncio.timeout_at(self._deadline):
+    async def _step_in_time(self, deadline: float) -> list[Event] | None:
+        async with asyncio.timeout_at(deadline):
             return await self._step()
 
     async def _step(self) -> list[Event] | None:
@@ -111,19 +109,18 @@ class Attempt:
                 raise
             self._open = opened
             return []
-        frames = await self._frames(self._answer)
+        answer = self._answer  # the fewer coroutines between socket and caller, the cheaper a token that comes alone
+        frames = await (answer.read() if self.shape.finish is None else self._last_frames(answer))
         heard = len(self.shape.received) + self._swallowed
         events = self._decode(frames)
         if not events and len(self.shape.received) + self._swallowed == heard:
-            self._answer.bare()
+            answer.bare()
         if not self._error and (self.shape.closed or not frames):
-            await self._finish(self._answer, at_end=not frames)
+            await self._finish(answer, at_end=not frames)
         return events
 
-    async def _frames(self, answer: Answer) -> Sequence[Frame]:
-        """What has arrived; after the finish reason only for a moment more, whatever still comes."""
-        if self.shape.finish is None:
-            return await answer.read()
+    async def _last_frames(self, answer: Answer) -> Sequence[Frame]:
+        """What arrives after the finish reason: only for a moment more, whatever still comes."""
         if self._patience is None:
             self._patience = asyncio.get_running_loop().time() + _GRACE
         try:

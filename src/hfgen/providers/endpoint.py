@@ -13,7 +13,7 @@ from hfgen.hub.catalogue import router_endpoint
 from hfgen.hub.client import find_token
 from hfgen.providers.fitting import ready
 from hfgen.providers.notices import say_dropped
-from hfgen.providers.plan import Plan, known_task, wanted
+from hfgen.providers.plan import Plan, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.router import bill, plan_router
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
@@ -26,7 +26,8 @@ from hfgen.wire import Target, origin_of
 _log: Final = logging.getLogger("hfgen.route")
 
 # Hosts of Hugging Face, which the user's Hugging Face token is meant for.
-_HUGGING_FACE: Final = ("huggingface.co", "hf.co", "huggingface.cloud", "hf.space")
+_HUGGING_FACE: Final = (".huggingface.co", ".hf.co", ".huggingface.cloud", ".hf.space")
+_NOTHING_KNOWN: Final = ModelFacts(id="")
 
 
 async def plan_endpoint(
@@ -47,8 +48,9 @@ async def plan_endpoint(
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
     _say_lost(generation, server, label)
-    asked, generation = generation.model, replace(generation, model=_name_there(generation.model, server))
-    want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))
+    asked, name = generation.model, _name_there(generation.model, server)
+    generation = generation if name == asked else replace(generation, model=name)
+    want = wanted(generation, _NOTHING_KNOWN)
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     root = Target(
@@ -73,8 +75,9 @@ async def plan_endpoint(
 def _is_hugging_face(root: str) -> bool:
     origin = origin_of(root)
     host = origin.rpartition("://")[2].partition(":")[0]
-    named = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
-    return named or origin == origin_of(router_endpoint())  # which the user may have put elsewhere
+    return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(
+        router_endpoint()
+    )  # which the user may have put elsewhere
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
@@ -135,8 +138,10 @@ def _adapter(model: str, server: ServerFacts) -> str:
     TGI answers with its own model to a name that no adapter has (server/models/flash_causal_lm.py), so nothing is lost
     where its model goes by the path that it was loaded from.
     """
+    if server.kind != "tgi" or not model:
+        return ""
     own = {name.lower() for full in server.models for name in (full, full.rpartition("/")[2])}
-    return model if server.kind == "tgi" and model and model.lower() not in own else ""
+    return "" if model.lower() in own else model
 
 
 def _name_there(model: str, server: ServerFacts) -> str:

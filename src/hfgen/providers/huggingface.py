@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -229,11 +229,6 @@ def _check_session(session: object) -> None:
         raise UsageError(f"session is a {kind}; it must be an hfgen.Session, which keeps a token with its origin")
 
 
-@asynccontextmanager
-async def _borrowed(session: Session | None, proxy: str | None) -> AsyncGenerator[Session, None]:
+def _borrowed(session: Session | None, proxy: str | None) -> AbstractAsyncContextManager[Session]:
     """The caller's session, left open; or one of our own for this call alone."""
-    if session is not None and proxy is None:
-        yield session
-        return
-    async with Session(proxy=proxy) as own:
-        yield own
+    return Session(proxy=proxy) if session is None or proxy is not None else nullcontext(session)

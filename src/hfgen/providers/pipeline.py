@@ -48,7 +48,7 @@ async def stream(
         while True:
             for event in news:
                 yield event
-            await asyncio.sleep(wait)
+            await _pause(wait)
             try:
                 async with await recovery.attempt() as attempt:
                     while events := await attempt.read():
@@ -67,3 +67,8 @@ async def stream(
             news = (waiting(error),) if wait else ()
         for event in recovery.end():
             yield event
+
+
+async def _pause(seconds: float) -> None:
+    if seconds:  # even a sleep of none takes a turn of the event loop
+        await asyncio.sleep(seconds)

@@ -125,9 +125,12 @@ class Recovery:
         return self._go_on_after(error) if self._shape.started else self._repeat_after(error)
 
     async def _planned(self) -> Plan:
+        way = self._ways[self._place % len(self._ways)]
+        if self._deadline is None:
+            return await way()
         try:
             async with asyncio.timeout_at(self._deadline):
-                return await self._ways[self._place % len(self._ways)]()
+                return await way()
         except TimeoutError as error:
             raise (error if isinstance(error, HfgenError) else out_of_time()) from error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from hfgen.errors import HfgenError, ServerError
 from hfgen.limits import Limits
-from hfgen.transport.coding import PIECE, SMALL_PIECE, coding
+from hfgen.transport.coding import PIECE, SMALL_PIECE, Identity, coding
 from hfgen.transport.failures import failure
 from hfgen.transport.silence import Silence
 from hfgen.transport.sse import EventDecoder, looks_like_events
@@ -33,12 +33,16 @@ class HttpAnswer:
     ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
-        self.request_id = next((response.headers[name] for name in _ID_HEADERS if name in response.headers), "")
         self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self._incoming = Incoming(response, limits, name, since)
         self._largest = largest
         self._decoder: EventDecoder | None = None
         self._ended = False
+
+    @property
+    def request_id(self) -> str:
+        """The server's own name for the request, "" where it gives none."""
+        return next((self.headers[name] for name in _ID_HEADERS if name in self.headers), "")
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body.
@@ -123,6 +127,7 @@ class Incoming:
         self._content = response.content
         self._name = name
         self.coding = coding(response.headers.get("Content-Encoding", ""))
+        self._plain = isinstance(self.coding, Identity)
         self._pieces: Iterator[bytes] = iter(())
 
     async def chunk(self) -> bytes:
@@ -130,12 +135,22 @@ class Incoming:
         if piece := next(self._pieces, b""):
             await asyncio.sleep(0)  # of a large chunk: others have their turn in between
             return piece
-        while chunk := await self._arrived():
+        while True:
+            chunk, broken = b"", None
+            try:
+                chunk = await self._content.readany()
+            except Exception as error:  # noqa: BLE001 - no foreign exception passes
+                broken = error
+            if broken is not None:
+                chunk = self._before(broken)
+            if not chunk:
+                self.coding.end()
+                return b""
+            if self._plain and len(chunk) <= self.coding.piece:  # nearly always
+                return chunk
             self._pieces = self.coding.pieces(chunk)
             if piece := next(self._pieces, b""):
                 return piece
-        self.coding.end()
-        return b""
 
     async def whole(self, most: int, begun: bytes = b"") -> bytes:
         """All that comes, of at most `most` bytes.
@@ -165,16 +180,11 @@ class Incoming:
         """End the wait for bytes with an error."""
         self._content.set_exception(reason)
 
-    async def _arrived(self) -> bytes:
-        try:
-            return await self._content.readany()
-        except Exception as error:  # no foreign exception passes
-            if held := self._held():
-                return held
-            if isinstance(error, HfgenError):
-                raise
-            reason = failure(error, self._name)
-        raise reason
+    def _before(self, error: Exception) -> bytes:
+        """What came before the error, which is raised where nothing did."""
+        if held := self._held():
+            return held
+        raise error if isinstance(error, HfgenError) else failure(error, self._name)
 
     def _held(self) -> bytes:
         """What came before the connection broke: aiohttp would raise first, and the text would be lost."""

@@ -14,7 +14,8 @@ from hfgen.answers import error_of_answer
 from hfgen.errors import HfgenError, ServerError, SessionClosed
 from hfgen.limits import Limits
 from hfgen.redaction import conceal
-from hfgen.transport.connections import Connections, Course, tls
+from hfgen.transport.connections import Connections, tls
+from hfgen.transport.course import COURSE, Course
 from hfgen.transport.failures import died_unanswered, failure
 from hfgen.transport.proxies import checked_proxy, is_socks, proxy_for
 from hfgen.transport.reading import HttpAnswer, error_body
@@ -132,6 +133,7 @@ class Session:
         """
         for remaining in range(_MOST_STALE, -1, -1):
             course = Course(wait)
+            sending = COURSE.set(course)
             wait.connecting()
             try:
                 proxy = self._proxy or proxy_for(url)
@@ -144,7 +146,6 @@ class Session:
                     allow_redirects=False,
                     proxy=None if proxy is None or is_socks(proxy) else proxy,
                     ssl=tls() if url.startswith("https:") else True,
-                    trace_request_ctx=course,
                 )
             except HfgenError:
                 raise
@@ -152,6 +153,8 @@ class Session:
                 if remaining and course.stale and died_unanswered(error):
                     continue
                 reason = failure(error, target.name)
+            finally:
+                COURSE.reset(sending)
             raise reason
         raise AssertionError  # the last round returns or raises
 

@@ -5,6 +5,7 @@ or a process that was stopped, for longer than the limit has heard nothing, and 
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _LOOKS: Final = 10  # turns of the loop: enough for bytes to go from the socket through TLS and the parser to the reader
+_TICK: Final = 0.001  # seconds; a timer may fire so much too early
 
 
 class HeadWait:
@@ -32,6 +34,11 @@ class HeadWait:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
+        self._fires = math.inf
+        self._due = math.inf
+        self._limit = 0.0
+        self._looks = _LOOKS
+        self._error: Callable[[float], HfgenError] = self._no_connection
         self._reason: HfgenError | None = None
         self.since = self._loop.time()
 
@@ -69,20 +76,34 @@ class HeadWait:
             self._task.cancel()
 
     def _set(self, since: float, limit: float | None, error: Callable[[float], HfgenError]) -> None:
+        """Time this wait; a timer that fires before stays, and is set again when it does."""
+        self._limit, self._error, self._looks = limit or 0.0, error, _LOOKS
+        self._due = math.inf if limit is None else since + limit
+        if self._due < self._fires:
+            self._arm()
+
+    def _arm(self) -> None:
         self._stop()
-        if limit is not None:
-            self._timer = self._loop.call_at(since + limit, self._expire, error, limit, _LOOKS)
+        self._fires = self._due
+        self._timer = self._loop.call_at(self._due, self._fire)
 
     def _stop(self) -> None:
+        self._fires = math.inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _expire(self, error: Callable[[float], HfgenError], limit: float, looks: int) -> None:
-        if looks:
-            self._timer = self._loop.call_soon(self._expire, error, limit, looks - 1)
+    def _fire(self) -> None:
+        self._fires = 0.0
+        if self._due == math.inf:
+            self._stop()
+        elif self._due > self._loop.time() + _TICK:
+            self._arm()
+        elif self._looks:
+            self._looks -= 1
+            self._timer = self._loop.call_soon(self._fire)
         else:
-            self.give_up(error(limit))
+            self.give_up(self._error(self._limit))
 
     def _no_connection(self, limit: float) -> HfgenError:
         return TimedOut(
@@ -120,9 +141,9 @@ class Silence:
 
     def begin(self) -> None:
         """A wait for something to read begins."""
-        self._heard = self._loop.time()
+        self._heard = now = self._loop.time()
         if self._came:
-            self._since = self._heard
+            self._since = now
             self._first = self._came = False
         limit = self._limit
         if limit is None:
@@ -170,7 +191,7 @@ class Silence:
         if limit is None or self._content.is_eof():
             return
         due = self._next(limit) if self._waiting else self._loop.time() + limit
-        if due > self._loop.time() + 0.001:
+        if due > self._loop.time() + _TICK:
             self._set(due)
         elif self._looks:
             self._looks -= 1

@@ -143,7 +143,7 @@ class EventDecoder:
             case b"retry" if value and value.isdigit():
                 self.retry = int(value[:15])
             case b"error" if value.startswith(b"{"):  # what old llama.cpp writes in place of an event
-                self._name, self._data, self._size = "error", [value], len(value)
+                self._name, self._data = "error", bytearray(value + b"\n")
             case _:
                 pass  # a comment, or a field that nobody defined
 
