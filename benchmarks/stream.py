@@ -1,4 +1,4 @@
-"""What a streamed token costs each client: one command, one run, in less than ten minutes (`--quick`: one).
+"""What a streamed token costs each client: one command, one run (`--quick`: little of everything, once).
 
     python benchmarks/stream.py [--peers PYTHON | --venv FOLDER] [--quick] [--json FILE]
 
