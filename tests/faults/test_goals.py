@@ -14,8 +14,15 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 _ALL: dict[str, dict[str, float]] = {"leaving": {"seen_in_250_ms": 200, "whole_after": 50}}
 _MOST: dict[str, dict[str, float]] = {
-    # The median: a machine that is busy with other things delays one or the other of them.
-    "resume": {"rst_median_ms": 50, "fin_median_ms": 50, "stall_median_ms": 100},
+    # The median waits for nothing, the worst works no longer; on the clock a busy machine delays one or the other.
+    "resume": {
+        "rst_median_ms": 50,
+        "fin_median_ms": 50,
+        "stall_median_ms": 100,
+        "rst_work_worst_ms": 50,
+        "fin_work_worst_ms": 50,
+        "stall_work_worst_ms": 100,
+    },
     "storm": {"s503_together": 1.5, "s503_apart": 1.5, "s503_after_apart": 1.5},
     "leaving": {"sockets_left": 0, "tasks_left": 0},
     # The loop is judged by the processor time of a round: that is ours, however busy the machine is.
