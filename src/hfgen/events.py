@@ -111,13 +111,29 @@ class FinishReason(_Silent, frozen=True, tag="finish"):
 
 
 class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
-    """One picture, and all that made it; `str()` is a Markdown image with a data URL."""
+    """One picture, and all that made it; `str()` is a Markdown image with a data URL.
+
+    Attributes:
+        media: The bytes, and their type as the bytes show it.
+        prompt: What was to be painted, as it was sent.
+        model: The model's name on its server's wire.
+        server: Who made it, as a person would name it.
+        provider: The Inference Provider, "" for a server of one's own.
+        seed: What it was painted from; None where nobody said.
+        width: In pixels, read from the bytes; 0 where they do not show it.
+        height: In pixels, read from the bytes; 0 where they do not show it.
+        revised_prompt: What the provider made of the prompt, "" where it says nothing.
+        source_url: Where it was fetched, "" where it came in the answer.
+    """
 
     media: Media
     prompt: str = ""
     model: str = ""
     server: str = ""
+    provider: str = ""
     seed: int | None = None
+    width: int = 0
+    height: int = 0
     revised_prompt: str = ""
     source_url: str = ""
 

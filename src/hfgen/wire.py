@@ -74,13 +74,32 @@ class WireRequest:
     """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
 
     url: str
+    """Whole, or from `/` on: then it stands below the target's base (a job that is asked for by its path)."""
     body: bytes | None = None
-    method: Literal["GET", "POST", "DELETE"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
     """Seconds to wait before sending: a job that is polled."""
     dropped: tuple[str, ...] = ()
     """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
+    cancel: "WireRequest | None" = None
+    """Sent when the caller leaves while this one is waited for: it ends the job at the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The job still runs: the same request once more, after some seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureAt:
+    """A picture that is ready at an address, which is fetched at once, without the token."""
+
+    url: str
+    seed: int | None = None
+    revised_prompt: str = ""
 
 
 class Named(NamedTuple):
