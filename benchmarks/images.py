@@ -2,9 +2,10 @@
 
     python benchmarks/images.py [--jobs 20] [--rounds 3]
 
-A server in a process of its own sends a token each 10 ms and runs a queue for pictures: each job is polled twenty times
-a second for two seconds, and then its picture, a PNG of 3 MiB, is fetched; in every other job it comes as base64 in
-JSON, which is the worst case. The gaps are between two tokens as the caller gets them.
+A server in a process of its own sends a token each 10 ms and runs a queue for pictures: each job is polled twice a
+second for one to three seconds, and then its picture, a PNG of 3 MiB, is fetched; in every other job it comes as base64 in
+JSON, which is the worst case. A gap is between two tokens as the caller gets them; a delay is from the server's
+sending of a token to the caller's having it, which the server's own pauses are no part of.
 """
 
 import argparse
@@ -12,21 +13,20 @@ import asyncio
 import base64
 import json
 import random
+import socket
 import statistics
 import struct
 import subprocess
 import sys
 import time
 import zlib
+from array import array
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from itertools import pairwise
-from typing import Any
 
 from aiohttp import web
 
 from hfgen import HuggingFaceInference, ImageResponse
-from hfgen.events import Event
 from hfgen.generation import Generation
 from hfgen.picture import unpacked
 from hfgen.providers.pipeline import Call, stream
@@ -37,8 +37,9 @@ from hfgen.wire import END, Again, Body, Frame, Item, PictureAt, Target, WireReq
 
 TOKENS = 400
 PACE = 0.01  # seconds
-WORK = 2.0  # seconds that a picture takes
-POLL = 0.05
+WORK = 1.0  # seconds that the quickest picture takes; each further job takes a little longer
+LONGER = 0.1
+POLL = 0.5  # seconds, as providers have it
 
 
 def encode(asked: Generation, target: Target) -> WireRequest:
@@ -69,24 +70,25 @@ async def paint(session: Session, url: str) -> None:
     async def opening() -> AsyncGenerator[Call, None]:
         yield Call([plan], session)
 
-    seen: list[Event] = [event async for event in stream(opening())]
+    seen = [event async for event in stream(opening())]
     assert any(isinstance(event, ImageResponse) for event in seen)
 
 
-async def gaps(session: Session, url: str) -> list[float]:
-    """Milliseconds between the tokens of one answer."""
-    moments: list[float] = []
+async def read(session: Session, url: str) -> list[tuple[float, float]]:
+    """For each token but the first, in milliseconds: the gap before it, and its delay."""
+    sent, came = array("d"), array("d")
     async for event in HuggingFaceInference.create_async_generator(
         "m", [{"role": "user", "content": "x"}], api_base=f"{url}/v1", session=session
     ):
         if isinstance(event, str):
-            moments.append(time.perf_counter())
-    return [(after - before) * 1000 for before, after in pairwise(moments)]
+            came.append(time.monotonic())
+            sent.append(float(event))
+    return [((came[at] - came[at - 1]) * 1000, (came[at] - sent[at]) * 1000) for at in range(1, len(came))]
 
 
-async def measured(url: str, jobs: int) -> list[float]:
+async def measured(url: str, jobs: int) -> list[tuple[float, float]]:
     async with Session() as session, asyncio.TaskGroup() as group:
-        text = group.create_task(gaps(session, url))
+        text = group.create_task(read(session, url))
         for _ in range(jobs):
             group.create_task(paint(session, url))
     return text.result()
@@ -96,7 +98,8 @@ def noise() -> bytes:
     """A PNG that does not compress."""
     side = 1024
     rows = b"".join(b"\0" + random.randbytes(3 * side) for _ in range(side))
-    chunks = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))  # fmt: skip
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
@@ -113,7 +116,7 @@ def serve() -> None:
         start = time.monotonic()
         for number in range(TOKENS):
             finish = "stop" if number == TOKENS - 1 else None
-            chunk = {"choices": [{"index": 0, "delta": {"content": "a "}, "finish_reason": finish}]}
+            chunk = {"choices": [{"index": 0, "delta": {"content": f"{time.monotonic()} "}, "finish_reason": finish}]}
             await answer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
             await asyncio.sleep(max(0.0, start + (number + 1) * PACE - time.monotonic()))
         await answer.write(b"data: [DONE]\n\n")
@@ -125,7 +128,7 @@ def serve() -> None:
 
     async def poll(request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
-        if time.monotonic() - begun[number] < WORK:
+        if time.monotonic() - begun[number] < WORK + LONGER * (number % 20):
             return web.json_response({})
         if number % 2:
             return web.Response(body=packed, content_type="application/json")
@@ -145,10 +148,9 @@ def serve() -> None:
         ])  # fmt: skip
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        sockets: Any = site._server
-        print(sockets.sockets[0].getsockname()[1], flush=True)
+        listener = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(runner, listener).start()
+        print(listener.getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)  # until the other side is gone
 
     asyncio.run(run())
@@ -163,17 +165,20 @@ def main() -> None:
     if asked.serve:
         serve()
         return
-    with subprocess.Popen([sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # fmt: skip
+    command = [sys.executable, __file__, "--serve"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
+        assert server.stdin is not None
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        print(f"{TOKENS} tokens, one each {PACE * 1000:g} ms; gaps in ms, {asked.rounds} rounds")
-        print(f"{'jobs':>6} {'median':>8} {'99 %':>8} {'worst of each round':>24}")
+        print(f"{TOKENS} tokens, one each {PACE * 1000:g} ms; ms, {asked.rounds} rounds")
+        print(f"{'jobs':>5} {'':8} {'median':>8} {'99 %':>8}   worst of each round")
         for jobs in (0, asked.jobs):
             rounds = [asyncio.run(measured(url, jobs)) for _ in range(asked.rounds)]
-            every = sorted(gap for one in rounds for gap in one)
-            worst = " ".join(f"{max(one):.1f}" for one in rounds)
-            print(f"{jobs:>6} {statistics.median(every):>8.1f} {every[len(every) * 99 // 100]:>8.1f} {worst:>24}")
-        assert server.stdin is not None
+            for place, name in enumerate(("gap", "delay")):
+                every = sorted(token[place] for one in rounds for token in one)
+                worst = " ".join(f"{max(token[place] for token in one):.1f}" for one in rounds)
+                median, late = statistics.median(every), every[len(every) * 99 // 100]
+                print(f"{jobs:>5} {name:8} {median:>8.1f} {late:>8.1f}   {worst}")
         server.stdin.close()
 
 

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
 from hfgen.events import Event, ImageResponse, Progress
 from hfgen.generation import Generation
+from hfgen.media import Media
 from hfgen.picture import picture, unpacked
 from hfgen.providers.notices import waiting
 from hfgen.providers.places import Terms, aside, fetched, host_of
@@ -192,8 +192,8 @@ class Job:
             try:
                 data = await self._fetched(place.url)
                 source = "" if place.url.startswith("data:") else place.url
-                media, _ = await aside(len(data), partial(picture, data))
                 revised = place.revised_prompt
+                media = Media(data, "")  # the bytes will show what it is
                 await self._hand_over(ImageResponse(media, seed=place.seed, revised_prompt=revised, source_url=source))
             except HfgenError as error:
                 failed = failed or error

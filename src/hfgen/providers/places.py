@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ T = TypeVar("T")
 
 _MOST: Final = 3
 _LARGE: Final = 2**18  # bytes; more than this is read in a thread
+_READER: Final = ThreadPoolExecutor(1, "hfgen-pictures")
 
 
 class Terms(NamedTuple):
@@ -65,5 +67,9 @@ def host_of(url: str) -> str:
 
 
 async def aside(size: int, work: Callable[[], T]) -> T:
-    """Do it here, or in a thread where it takes long enough to be felt by other streams."""
-    return work() if size < _LARGE else await asyncio.to_thread(work)
+    """Do it here, or in a thread where it takes long enough to be felt by other streams.
+
+    The thread is one for all: several would take the interpreter's lock in turns, and the event loop would wait for
+    each of them.
+    """
+    return work() if size < _LARGE else await asyncio.get_running_loop().run_in_executor(_READER, work)
