@@ -3,8 +3,8 @@
     python benchmarks/images.py [--jobs 20] [--rounds 3]
 
 A server in a process of its own sends a token each 10 ms and runs a queue for pictures: each job is polled twice a
-second for one to three seconds, and then its picture, a PNG of 3 MiB, is fetched; in every other job it comes as base64 in
-JSON, which is the worst case. A gap is between two tokens as the caller gets them; a delay is from the server's
+second for one to three seconds, and then its picture, a PNG of 3 MiB, is fetched; in every other job it comes as base64
+in JSON, which is the worst case. A gap is between two tokens as the caller gets them; a delay is from the server's
 sending of a token to the caller's having it, which the server's own pauses are no part of.
 """
 

@@ -1,8 +1,10 @@
 """Pictures that lie at an address: fetched at once, for the address is good for minutes only."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +18,6 @@ T = TypeVar("T")
 
 _MOST: Final = 3
 _LARGE: Final = 2**18  # bytes; more than this is read in a thread
-_READER: Final = ThreadPoolExecutor(1, "hfgen-pictures")
 
 
 class Terms(NamedTuple):
@@ -72,4 +73,10 @@ async def aside(size: int, work: Callable[[], T]) -> T:
     The thread is one for all: several would take the interpreter's lock in turns, and the event loop would wait for
     each of them.
     """
-    return work() if size < _LARGE else await asyncio.get_running_loop().run_in_executor(_READER, work)
+    return work() if size < _LARGE else await asyncio.get_running_loop().run_in_executor(_reader(os.getpid()), work)
+
+
+@cache
+def _reader(_: int) -> ThreadPoolExecutor:
+    """That of this process: a thread does not live on in a fork."""
+    return ThreadPoolExecutor(1, "hfgen-pictures")
