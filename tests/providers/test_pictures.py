@@ -29,7 +29,9 @@ from hfgen.errors import (
 from hfgen.events import Event, FinishReason, ImageResponse, Progress, Usage
 from hfgen.generation import Generation, Picture, Sampling
 from hfgen.limits import Limits
+from hfgen.messages import Messages
 from hfgen.picture import unpacked
+from hfgen.providers.huggingface import HuggingFaceInference
 from hfgen.providers.jobs import Jobs
 from hfgen.providers.pipeline import Call, stream
 from hfgen.providers.places import Terms
@@ -484,3 +486,38 @@ async def test_an_answer_without_a_picture_is_an_error() -> None:
     async with serving(talk) as server:
         with pytest.raises(ServerError, match="without a picture"):
             await all_of(paint(server))
+
+
+async def test_a_text_stream_goes_on_while_twenty_jobs_are_polled_in_its_loop() -> None:
+    """A call that blocks the loop would be an error here, as in every test (see `conftest.unblocked`)."""
+    told = asyncio.Event()
+
+    async def until_told(visit: Visit) -> None:
+        await (done if told.is_set() else running)(visit)
+
+    provider = Provider(until_told)
+
+    async def talk(visit: Visit) -> None:
+        if visit.path.startswith("/api/"):
+            await provider(visit)
+        elif visit.method == "GET":
+            await visit.answer(b'{"data": [{"id": "m"}]}')
+        else:
+            await visit.begin_stream()
+            for _ in range(100):
+                await visit.event('{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}')
+            await visit.event('{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}')
+            await visit.end_stream()
+
+    async with serving(talk) as server:
+        jobs = [asyncio.create_task(all_of(paint(server))) for _ in range(20)]
+        await provider.polled.wait()
+        conversation: Messages = [{"role": "user", "content": "x"}]
+        events = await all_of(
+            HuggingFaceInference.create_async_generator("m", conversation, api_base=f"{server.url}/v1")
+        )
+        assert not any(job.done() for job in jobs)
+        told.set()
+        pictures = [images(await job) for job in jobs]
+    assert sum(event == "a" for event in events) == 100
+    assert [len(each) for each in pictures] == [1] * 20
