@@ -64,7 +64,7 @@ class Way:
             return await self._connections.client(proxy), proxy
         address = literal(host)
         if proxy is not None:
-            if address is None and is_local_name(host) and self._allowed == {Reach.PUBLIC}:
+            if address is None and is_local_name(host) and Reach.PRIVATE not in self._allowed:
                 raise _forbidden(host, "is a name inside a private network")
             self._check(host, () if address is None else (address,))
             return await self._connections.client(proxy), proxy
