@@ -1,0 +1,258 @@
+"""What is asked of the toolkit, scene by scene; the docstring of each is its title, its name that of its recording."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from recorder import Recorder
+
+from hfgen import HfgenError, HuggingFaceInference, ImageResponse
+from hfgen.events import Event
+from hfgen.servers.detect import detect, parse_api_base
+from hfgen.transport.session import Session
+
+PROMPT = "a red fox in snow"
+SMALL: Mapping[str, Any] = {"width": 32, "height": 32, "num_inference_steps": 2}
+LARGE: Mapping[str, Any] = {"width": 256, "height": 256, "num_inference_steps": 4}
+
+
+@dataclass
+class Stage:
+    """Where a scene plays: hfgen asks the recorder, which asks the toolkit at `port`."""
+
+    recorder: Recorder
+    port: int
+
+    async def paint(self, path: str = "", **asked: Any) -> list[bytes]:
+        """Ask hfgen for pictures; print the request, the events and what went over the wire."""
+        before, began = len(self.recorder.exchanges), time.perf_counter()
+        pictures: list[bytes] = []
+        lines = [f"    asked   {', '.join(f'{key}={value!r}' for key, value in asked.items()) or 'the prompt alone'}"]
+        try:
+            async for event in self.events(path, **asked):
+                lines.append(f"    event   {shown(event)}")
+                if isinstance(event, ImageResponse):
+                    pictures.append(event.media.data)
+        except HfgenError as error:
+            lines.append(f"    error   {type(error).__name__}: {error}")
+        lines += [f"    wire    {exchange}" for exchange in self.recorder.exchanges[before:] if b"POST" in exchange.request[:4]]
+        print("\n".join([*lines, f"    took    {time.perf_counter() - began:.2f} s"]))
+        return pictures
+
+    def events(self, path: str = "", **asked: Any) -> Any:
+        return HuggingFaceInference.create_async_generator(
+            "", [], **{"prompt": PROMPT, "api_base": self.recorder.url + path, **asked}
+        )
+
+    async def post(self, body: bytes, **headers: str) -> None:
+        """Ask as another client would, by hand."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with aiohttp.ClientSession(self.recorder.url) as session:
+            async with session.post("/", data=body, headers=named) as answer:
+                await answer.read()
+        print(f"    headers {named}\n    wire    {self.recorder.exchanges[-1]}")
+
+    async def busy(self) -> str:
+        """How many requests the toolkit works at, and how many wait there."""
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
+                return " ".join((await answer.text()).split())
+
+
+def shown(event: Event) -> str:
+    """An event without its picture."""
+    if not isinstance(event, ImageResponse):
+        return repr(event)
+    data = event.media.data
+    print_of = hashlib.sha256(data).hexdigest()[:12]
+    width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))  # of a PNG
+    seed = f"seed {event.seed}" if event.seed is not None else "no seed"
+    return f"ImageResponse {event.media.media_type} {width}x{height}, {len(data)} bytes, sha256 {print_of}, {seed}"
+
+
+async def server(stage: Stage) -> None:
+    """Which server is it?"""
+    async with Session() as session:
+        found = await detect(session, parse_api_base(stage.recorder.url))
+    print(f"    found   {found.name} (kind {found.kind})")
+    for exchange in stage.recorder.exchanges:
+        print(f"    wire    {exchange}")
+
+
+async def picture(stage: Stage) -> None:
+    """A picture of 64x64"""
+    await stage.paint(**{**SMALL, "width": 64, "height": 64, "seed": 7})
+
+
+async def large_picture(stage: Stage) -> None:
+    """A picture of 256x256"""
+    await stage.paint(**LARGE, seed=7)
+    stage.recorder.exchanges.clear()  # too large to keep, and nothing new
+
+
+async def same_seed(stage: Stage) -> None:
+    """The same seed twice"""
+    first, second = await stage.paint(**SMALL, seed=7), await stage.paint(**SMALL, seed=7)
+    print(f"    the same bytes: {first == second}")
+
+
+async def other_seed(stage: Stage) -> None:
+    """Another seed"""
+    print(f"    other bytes: {await stage.paint(**SMALL, seed=8) != await stage.paint(**SMALL, seed=7)}")
+
+
+async def options(stage: Stage) -> None:
+    """Every option of pictures: each of them changes the picture, but for the scheduler, which the toolkit ignores"""
+    plain = await stage.paint(**SMALL, seed=7)
+    for more in ({"negative_prompt": "blue"}, {"guidance_scale": 2.0}, {"num_inference_steps": 3}, {"scheduler": "DDIM"}):
+        print(f"    changes the picture: {await stage.paint(**{**SMALL, 'seed': 7, **more}) != plain}")
+
+
+async def prompt_alone(stage: Stage) -> None:
+    """Nothing but a prompt: no option tells that a picture is wanted"""
+    await stage.paint()
+    stage.recorder.exchanges.clear()  # the toolkit's own size is too large to keep
+
+
+async def steps_alone(stage: Stage) -> None:
+    """An option of pictures, and no size"""
+    await stage.paint(num_inference_steps=1, seed=7)
+    stage.recorder.exchanges.clear()
+
+
+async def predict(stage: Stage) -> None:
+    """The whole path given as api_base"""
+    await stage.paint("/predict", **SMALL, seed=7)
+
+
+async def not_square(stage: Stage) -> None:
+    """Width and height that differ"""
+    await stage.paint(width=64, height=32, seed=7)
+
+
+async def ratio(stage: Stage) -> None:
+    """A ratio that is no square"""
+    await stage.paint(aspect_ratio="16:9", seed=7)
+
+
+async def odd_size(stage: Stage) -> None:
+    """A size that is no multiple of 8"""
+    await stage.paint(width=100, height=100, seed=7)
+
+
+async def bad_steps(stage: Stage) -> None:
+    """Steps that the painter cannot take"""
+    await stage.paint(width=32, height=32, seed=7, num_inference_steps=-1)
+
+
+async def in_sequence(stage: Stage) -> None:
+    """Three pictures one after the other"""
+    began = time.perf_counter()
+    for seed in (1, 2, 3):
+        await stage.paint(**LARGE, seed=seed)
+    print(f"    all     {time.perf_counter() - began:.2f} s")
+    stage.recorder.exchanges.clear()
+
+
+async def in_parallel(stage: Stage) -> None:
+    """Three calls at once: the toolkit paints one at a time and lets the others wait"""
+    began = time.perf_counter()
+    calls = [asyncio.create_task(stage.paint(**LARGE, seed=seed)) for seed in (1, 2, 3)]
+    await asyncio.sleep(0.15)
+    print(f"    while they run: {await stage.busy()}")
+    await asyncio.gather(*calls)
+    print(f"    all     {time.perf_counter() - began:.2f} s")
+    stage.recorder.exchanges.clear()
+
+
+async def three(stage: Stage) -> None:
+    """n=3 in one call"""
+    await stage.paint(**SMALL, seed=7, n=3)
+
+
+async def left_early(stage: Stage) -> None:
+    """The caller leaves in the middle; the toolkit has no way to be told, and paints on"""
+    began = time.perf_counter()
+    task = asyncio.create_task(stage.paint(width=256, height=256, num_inference_steps=40, seed=7))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    left = time.perf_counter()
+    print(f"    left after {left - began:.2f} s; {await stage.busy()}")
+    while "size 1" in await stage.busy():
+        await asyncio.sleep(0.02)
+    print(f"    the toolkit worked on for {time.perf_counter() - left:.2f} s")
+    print(f"    wire    {stage.recorder.exchanges[-1]}")
+    stage.recorder.exchanges.clear()
+
+
+async def closed_early(stage: Stage) -> None:
+    """The generator is closed before its first event"""
+    async with aclosing(stage.events(**LARGE, seed=7)):
+        pass
+    print(f"    exchanges: {len(stage.recorder.exchanges)}")
+
+
+async def any_type(stage: Stage) -> None:
+    """By hand, as clients ask that name no type: the picture comes as a JSON string of base64"""
+    await stage.post(_BODY, Content_Type="application/json", Accept="*/*")
+
+
+async def jpeg(stage: Stage) -> None:
+    """By hand: a JPEG"""
+    await stage.post(_BODY, Content_Type="application/json", Accept="image/jpeg")
+
+
+async def octets(stage: Stage) -> None:
+    """By hand: a type that it does not know is refused after the work"""
+    await stage.post(_BODY, Content_Type="application/json", Accept="application/octet-stream")
+
+
+async def charset(stage: Stage) -> None:
+    """By hand: a content type with a charset in lower case is refused"""
+    await stage.post(_BODY, Content_Type="application/json; charset=utf-8", Accept="image/png")
+
+
+async def no_inputs(stage: Stage) -> None:
+    """By hand: OpenAI's form"""
+    await stage.post(b'{"prompt": "a red fox"}', Content_Type="application/json", Accept="image/png")
+
+
+async def no_json(stage: Stage) -> None:
+    """By hand: no JSON"""
+    await stage.post(b"{bad", Content_Type="application/json", Accept="image/png")
+
+
+_BODY = b'{"inputs":"a red fox in snow","parameters":{"width":32,"height":32,"seed":7,"num_inference_steps":2}}'
+
+SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
+    server,
+    picture,
+    large_picture,
+    same_seed,
+    other_seed,
+    options,
+    prompt_alone,
+    steps_alone,
+    predict,
+    not_square,
+    ratio,
+    odd_size,
+    bad_steps,
+    in_sequence,
+    in_parallel,
+    three,
+    left_early,
+    closed_early,
+    any_type,
+    jpeg,
+    octets,
+    charset,
+    no_inputs,
+    no_json,
+)
