@@ -1,7 +1,7 @@
 """Write a Stable Diffusion of 1.3 million random weights, for the machinery around a picture: it paints noise only.
 
-`/opt/hfit/bin/python scripts/toolkit/model.py FOLDER`. Needs torch, transformers and diffusers (any of 2025), no network.
-The same seed makes the same weights, so that recordings can be made again.
+`/opt/hfit/bin/python scripts/toolkit/model.py FOLDER`. Needs torch, transformers and diffusers, no network. The
+same seed makes the same weights, so that recordings can be made again.
 """
 
 import json
@@ -15,7 +15,7 @@ from transformers.models.clip.tokenization_clip import bytes_to_unicode
 
 LONGEST_PROMPT = 77  # tokens, as in every Stable Diffusion
 WIDTH = 32  # of the text encoder, and of what the painter reads of it
-PIXELS = 256  # where the call names no size
+PIXELS = 64  # where the call names no size
 SHRINKS = 4  # stages of the autoencoder: three of them halve, so that sizes are multiples of 8
 
 
@@ -79,7 +79,9 @@ def main(folder: Path) -> None:
         text_encoder=reader(words),
         tokenizer=words,
         unet=painter(),
-        scheduler=DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        scheduler=DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
+        ),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

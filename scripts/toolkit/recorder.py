@@ -16,6 +16,11 @@ class Exchange:
     answer: bytes = b""
     seconds: float = 0.0
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for work, and is no probe."""
+        return self.request.startswith(b"POST")
+
     def __str__(self) -> str:
         asked, answered = self.request.partition(b"\r\n")[0].decode(), self.answer.partition(b"\r\n")[0].decode()
         body = self.request.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")
@@ -33,15 +38,17 @@ class Recorder:
     folder: Path | None
     port: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
+    kept: set[bytes] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def keep(self, name: str) -> None:
-        """Write what has passed into files: `name.request.http`, `name.answer.http`; numbered from the second on."""
+        """Write what is new of it into files: `name.request.http`, `name.answer.http`; numbered from the second on."""
         for number, exchange in enumerate(self.exchanges, 1):
-            if self.folder is not None and exchange.answer:
+            if self.folder is not None and exchange.answer and exchange.request not in self.kept:
+                self.kept.add(exchange.request)
                 stem = name if number == 1 else f"{name}_{number}"
                 (self.folder / f"{stem}.request.http").write_bytes(exchange.request)
                 (self.folder / f"{stem}.answer.http").write_bytes(exchange.answer)
@@ -55,11 +62,12 @@ class Recorder:
                 self.exchanges.append(exchange)
                 began = time.perf_counter()
                 inner_writer.write(request)
-                left = asyncio.ensure_future(_gone(reader))
+                left = asyncio.ensure_future(reader.read(1))  # a client sends nothing more before it has its answer
                 answering = asyncio.ensure_future(_message(inner_reader))
                 await asyncio.wait((left, answering), return_when=asyncio.FIRST_COMPLETED)
                 exchange.seconds = time.perf_counter() - began
                 left.cancel()
+                await asyncio.wait((left,))
                 if not answering.done():
                     answering.cancel()
                     return
@@ -97,9 +105,3 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
     except asyncio.IncompleteReadError:
         return b""
     return head + await reader.readexactly(int(header(head, b"content-length") or 0))
-
-
-async def _gone(reader: asyncio.StreamReader) -> None:
-    """Wait until the client has closed; it sends nothing while it waits for an answer, so nothing is taken from it."""
-    while not reader.at_eof():
-        await asyncio.sleep(0.01)

@@ -30,7 +30,15 @@ class Stage:
 
     async def paint(self, path: str = "", **asked: Any) -> list[bytes]:
         """Ask hfgen for pictures; print the request, the events and what went over the wire."""
-        before, began = len(self.recorder.exchanges), time.perf_counter()
+        before = len(self.recorder.exchanges)
+        lines, pictures = await self.painted(path, **asked)
+        lines[1:1] = [f"    wire    {exchange}" for exchange in self.recorder.exchanges[before:] if exchange.asks]
+        print("\n".join(lines))
+        return pictures
+
+    async def painted(self, path: str = "", **asked: Any) -> tuple[list[str], list[bytes]]:
+        """What the caller sees, line by line, and the pictures."""
+        began = time.perf_counter()
         pictures: list[bytes] = []
         lines = [f"    asked   {', '.join(f'{key}={value!r}' for key, value in asked.items()) or 'the prompt alone'}"]
         try:
@@ -39,10 +47,8 @@ class Stage:
                 if isinstance(event, ImageResponse):
                     pictures.append(event.media.data)
         except HfgenError as error:
-            lines.append(f"    error   {type(error).__name__}: {error}")
-        lines += [f"    wire    {exchange}" for exchange in self.recorder.exchanges[before:] if b"POST" in exchange.request[:4]]
-        print("\n".join([*lines, f"    took    {time.perf_counter() - began:.2f} s"]))
-        return pictures
+            lines.append(f"    error   {type(error).__name__}: {' '.join(str(error).splitlines())}")
+        return [*lines, f"    took    {time.perf_counter() - began:.2f} s"], pictures
 
     def events(self, path: str = "", **asked: Any) -> Any:
         return HuggingFaceInference.create_async_generator(
@@ -52,16 +58,20 @@ class Stage:
     async def post(self, body: bytes, **headers: str) -> None:
         """Ask as another client would, by hand."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with aiohttp.ClientSession(self.recorder.url) as session:
-            async with session.post("/", data=body, headers=named) as answer:
-                await answer.read()
+        async with (
+            aiohttp.ClientSession(self.recorder.url) as session,
+            session.post("/", data=body, headers=named) as answer,
+        ):
+            await answer.read()
         print(f"    headers {named}\n    wire    {self.recorder.exchanges[-1]}")
 
     async def busy(self) -> str:
         """How many requests the toolkit works at, and how many wait there."""
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
-                return " ".join((await answer.text()).split())
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.port}/metrics") as answer,
+        ):
+            return " ".join((await answer.text()).split())
 
 
 def shown(event: Event) -> str:
@@ -109,20 +119,23 @@ async def other_seed(stage: Stage) -> None:
 async def options(stage: Stage) -> None:
     """Every option of pictures: each of them changes the picture, but for the scheduler, which the toolkit ignores"""
     plain = await stage.paint(**SMALL, seed=7)
-    for more in ({"negative_prompt": "blue"}, {"guidance_scale": 2.0}, {"num_inference_steps": 3}, {"scheduler": "DDIM"}):
+    for more in (
+        {"negative_prompt": "blue"},
+        {"guidance_scale": 2.0},
+        {"num_inference_steps": 3},
+        {"scheduler": "DDIM"},
+    ):
         print(f"    changes the picture: {await stage.paint(**{**SMALL, 'seed': 7, **more}) != plain}")
 
 
 async def prompt_alone(stage: Stage) -> None:
-    """Nothing but a prompt: no option tells that a picture is wanted"""
+    """Nothing but a prompt: no option tells that a picture is wanted, so that it is asked as for text"""
     await stage.paint()
-    stage.recorder.exchanges.clear()  # the toolkit's own size is too large to keep
 
 
 async def steps_alone(stage: Stage) -> None:
     """An option of pictures, and no size"""
     await stage.paint(num_inference_steps=1, seed=7)
-    stage.recorder.exchanges.clear()
 
 
 async def predict(stage: Stage) -> None:
@@ -162,10 +175,11 @@ async def in_sequence(stage: Stage) -> None:
 async def in_parallel(stage: Stage) -> None:
     """Three calls at once: the toolkit paints one at a time and lets the others wait"""
     began = time.perf_counter()
-    calls = [asyncio.create_task(stage.paint(**LARGE, seed=seed)) for seed in (1, 2, 3)]
+    calls = [asyncio.create_task(stage.painted(**LARGE, seed=seed)) for seed in (1, 2, 3)]
     await asyncio.sleep(0.15)
     print(f"    while they run: {await stage.busy()}")
-    await asyncio.gather(*calls)
+    for lines, _ in await asyncio.gather(*calls):
+        print("\n".join(lines))
     print(f"    all     {time.perf_counter() - began:.2f} s")
     stage.recorder.exchanges.clear()
 
@@ -176,18 +190,27 @@ async def three(stage: Stage) -> None:
 
 
 async def left_early(stage: Stage) -> None:
-    """The caller leaves in the middle; the toolkit has no way to be told, and paints on"""
+    """The caller leaves in the middle: hfgen hangs up at once, but the toolkit paints on, and the next call waits"""
+    await _leave(stage, calls=1)
+
+
+async def left_in_queue(stage: Stage) -> None:
+    """Three callers leave, two of them while they wait: the toolkit paints for all three before the next call"""
+    await _leave(stage, calls=3)
+
+
+async def _leave(stage: Stage, calls: int) -> None:
+    slow = {"width": 256, "height": 256, "num_inference_steps": 20}
     began = time.perf_counter()
-    task = asyncio.create_task(stage.paint(width=256, height=256, num_inference_steps=40, seed=7))
-    await asyncio.sleep(0.5)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    left = time.perf_counter()
-    print(f"    left after {left - began:.2f} s; {await stage.busy()}")
-    while "size 1" in await stage.busy():
-        await asyncio.sleep(0.02)
-    print(f"    the toolkit worked on for {time.perf_counter() - left:.2f} s")
-    print(f"    wire    {stage.recorder.exchanges[-1]}")
+    tasks = [asyncio.create_task(stage.painted(**slow, seed=seed)) for seed in range(calls)]
+    await asyncio.sleep(0.2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print(f"    left after {time.perf_counter() - began:.2f} s; {await stage.busy()}")
+    for exchange in stage.recorder.exchanges:
+        print(f"    wire    {exchange}")
+    await stage.paint(**SMALL, seed=7)
     stage.recorder.exchanges.clear()
 
 
@@ -248,6 +271,7 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     in_parallel,
     three,
     left_early,
+    left_in_queue,
     closed_early,
     any_type,
     jpeg,
