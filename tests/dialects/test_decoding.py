@@ -1,5 +1,6 @@
 """What each server's answer says, as its source and its recordings have it."""
 
+import base64
 import json
 from types import ModuleType
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 
 from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
 from hfgen.errors import BadRequest, HfgenError, RateLimited, ServerError
-from hfgen.events import FinishReason, Logprobs, TokenLogprob, ToolCallDelta, Usage
+from hfgen.events import FinishReason, ImageResponse, Logprobs, TokenLogprob, ToolCallDelta, Usage
+from hfgen.media import Media
 from hfgen.providers.shape import Shape
 from hfgen.wire import END, Body, Frame, Named
 
@@ -252,3 +254,16 @@ def test_tgis_log_probabilities_are_told_where_they_were_asked_for() -> None:
 def test_the_toolkits_answer_is_a_list_or_an_object() -> None:
     for body in (b'[{"generated_text":"Hi"}]', b'{"generated_text":"Hi"}'):
         assert read(toolkit, Body("application/json", body)) == ["Hi", FinishReason("stop"), END]
+
+
+def test_a_toolkit_that_paints_answers_a_prompt_with_a_picture() -> None:
+    png = b"\x89PNG\r\n\x1a\n..."
+    body = b'"' + base64.b64encode(png) + b'"'
+    picture = ImageResponse(Media(png, "image/png"))
+    assert read(toolkit, Body("application/json", body)) == [picture, FinishReason("stop"), END]
+
+
+@pytest.mark.parametrize("body", [b'"Hi"', b'"iVBORw0KGgo"', b'""'])
+def test_any_other_string_is_no_answer_of_the_toolkit(body: bytes) -> None:
+    with pytest.raises(ServerError, match="is not generated text"):
+        read(toolkit, Body("application/json", body))
