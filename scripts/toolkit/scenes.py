@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import pace
 from recorder import Recorder
 
 from hfgen import HfgenError, HuggingFaceInference, ImageResponse
@@ -112,8 +113,9 @@ async def same_seed(stage: Stage) -> None:
 
 
 async def other_seed(stage: Stage) -> None:
-    """Another seed"""
-    print(f"    other bytes: {await stage.paint(**SMALL, seed=8) != await stage.paint(**SMALL, seed=7)}")
+    """Other seeds"""
+    pictures = [*await stage.paint(**SMALL, seed=8), *await stage.paint(**SMALL, seed=9)]
+    print(f"    other bytes: {len({*pictures, *await stage.paint(**SMALL, seed=7)}) == len(pictures) + 1}")
 
 
 async def options(stage: Stage) -> None:
@@ -221,6 +223,19 @@ async def closed_early(stage: Stage) -> None:
     print(f"    exchanges: {len(stage.recorder.exchanges)}")
 
 
+async def text_beside(stage: Stage) -> None:
+    """A stream of text, one piece in 10 ms, in the event loop that waits for three pictures"""
+    toolkit = f"http://127.0.0.1:{stage.port}"
+    async with pace.token_server() as text:
+        print(pace.row("alone", await pace.gaps(text)))
+        asked = [asyncio.create_task(pace.by_hfgen(toolkit, seed)) for seed in (1, 2, 3)]
+        print(pace.row("three pictures in the same loop", await pace.gaps(text)))
+        await asyncio.gather(*asked)
+        asked = [asyncio.create_task(pace.by_another_process(toolkit)) for _ in range(3)]
+        print(pace.row("three pictures for other processes", await pace.gaps(text)))
+        await asyncio.gather(*asked)
+
+
 async def any_type(stage: Stage) -> None:
     """By hand, as clients ask that name no type: the picture comes as a JSON string of base64"""
     await stage.post(_BODY, Content_Type="application/json", Accept="*/*")
@@ -273,6 +288,7 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     left_early,
     left_in_queue,
     closed_early,
+    text_beside,
     any_type,
     jpeg,
     octets,
