@@ -53,7 +53,7 @@ class Stage:
 
     def events(self, path: str = "", **asked: Any) -> Any:
         return HuggingFaceInference.create_async_generator(
-            "", [], **{"prompt": PROMPT, "api_base": self.recorder.url + path, **asked}
+            **{"model": "", "messages": [], "prompt": PROMPT, "api_base": self.recorder.url + path, **asked}
         )
 
     async def post(self, body: bytes, **headers: str) -> None:

@@ -17,21 +17,24 @@ APP = "huggingface_inference_toolkit.webservice_starlette:app"
 
 
 @asynccontextmanager
-async def toolkit(python: Path, log: Path) -> AsyncIterator[int]:
-    """The port of a toolkit that paints with random weights, made for the occasion.
+async def toolkit(python: Path, log: Path, writer: Path | None = None) -> AsyncIterator[int]:
+    """The port of a toolkit that paints with random weights, made for the occasion, or that writes.
 
     Args:
         python: That of the environment where the toolkit is installed.
         log: Where it writes what it does.
+        writer: The folder of a text model; None paints.
     """
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(__file__).with_name("model.py")
         alone = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         alone.pop("PYTHONPATH", None)
-        await asyncio.to_thread(subprocess.run, [python, model, folder], env=alone, check=True, capture_output=True)
+        if writer is None:
+            make = [python, Path(__file__).with_name("model.py"), folder]
+            await asyncio.to_thread(subprocess.run, make, env=alone, check=True, capture_output=True)
         port = _free_port()
         command = [python, "-m", "uvicorn", APP, "--host", "127.0.0.1", "--port", str(port)]
-        served = {**alone, "HF_MODEL_DIR": folder, "HF_TASK": "text-to-image"}
+        task = "text-generation" if writer else "text-to-image"
+        served = {**alone, "HF_MODEL_DIR": str(writer or folder), "HF_TASK": task}
         with log.open("wb") as lines:
             process = await asyncio.create_subprocess_exec(*command, env=served, stdout=lines, stderr=lines)
         try:
