@@ -81,9 +81,9 @@ def shown(event: Event) -> str:
         return repr(event)
     data = event.media.data
     print_of = hashlib.sha256(data).hexdigest()[:12]
-    width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))  # of a PNG
     seed = f"seed {event.seed}" if event.seed is not None else "no seed"
-    return f"ImageResponse {event.media.media_type} {width}x{height}, {len(data)} bytes, sha256 {print_of}, {seed}"
+    form = f"{event.media.media_type} {event.width}x{event.height}"
+    return f"ImageResponse {form}, {len(data)} bytes, sha256 {print_of}, {seed}"
 
 
 async def server(stage: Stage) -> None:
@@ -187,8 +187,10 @@ async def in_parallel(stage: Stage) -> None:
 
 
 async def three(stage: Stage) -> None:
-    """n=3 in one call"""
-    await stage.paint(**SMALL, seed=7, n=3)
+    """n=3 in one call: three requests, for the toolkit makes one picture of each"""
+    pictures = await stage.paint(**SMALL, seed=7, n=3)
+    alone = [(await stage.paint(**SMALL, seed=seed))[0] for seed in (7, 8, 9)]
+    print(f"    the pictures of seeds 7, 8 and 9: {sorted(pictures) == sorted(alone)}")
 
 
 async def left_early(stage: Stage) -> None:

@@ -41,7 +41,7 @@ async def unknown(stage: Stage) -> None:
 
 async def picture(stage: Stage) -> None:
     """A picture, of a model that writes"""
-    await stage.paint(prompt="a red fox in snow", width=32, height=32)
+    await stage.paint(prompt="a red fox in snow", width=32, height=32, seed=7)
 
 
 async def event_stream(stage: Stage) -> None:

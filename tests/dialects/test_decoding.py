@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
-from hfgen.errors import BadRequest, HfgenError, RateLimited, ServerError
+from hfgen.errors import BadPicture, BadRequest, HfgenError, RateLimited, ServerError
 from hfgen.events import FinishReason, ImageResponse, Logprobs, TokenLogprob, ToolCallDelta, Usage
 from hfgen.media import Media
 from hfgen.providers.shape import Shape
 from hfgen.wire import END, Body, Frame, Named
+from replay import body_of
 
 STREAMS = [openai_chat, openai_completions, tgi]
 ALL = [*STREAMS, toolkit, hf_image]
@@ -257,13 +258,19 @@ def test_the_toolkits_answer_is_a_list_or_an_object() -> None:
 
 
 def test_a_toolkit_that_paints_answers_a_prompt_with_a_picture() -> None:
-    png = b"\x89PNG\r\n\x1a\n..."
-    body = b'"' + base64.b64encode(png) + b'"'
-    picture = ImageResponse(Media(png, "image/png"))
+    body = body_of("toolkit", "any_type")
+    painted = Media(base64.b64decode(body.strip(b'"')), "image/png")
+    picture = ImageResponse(painted, width=32, height=32)
     assert read(toolkit, Body("application/json", body)) == [picture, FinishReason("stop"), END]
 
 
-@pytest.mark.parametrize("body", [b'"Hi"', b'"iVBORw0KGgo"', b'""'])
+def test_a_picture_of_the_toolkit_that_is_cut_is_told_as_one() -> None:
+    cut = base64.b64encode(base64.b64decode(body_of("toolkit", "any_type").strip(b'"'))[:1000])
+    with pytest.raises(BadPicture):
+        read(toolkit, Body("application/json", b'"' + cut + b'"'))
+
+
+@pytest.mark.parametrize("body", [b'"Hi"', b'"aGVsbG8="', b'""'])
 def test_any_other_string_is_no_answer_of_the_toolkit(body: bytes) -> None:
     with pytest.raises(ServerError, match="is not generated text"):
         read(toolkit, Body("application/json", body))

@@ -49,6 +49,7 @@ async def test_it_paints_and_the_bytes_arrive_as_it_sent_them() -> None:
         picture = await painted(server, **{**SMALL, "width": 64, "height": 64})
         assert picture.media.data == body_of("toolkit", "picture")
         assert (picture.media.media_type, picture.seed, picture.prompt) == ("image/png", 7, "a red fox in snow")
+        assert (picture.width, picture.height) == (64, 64)
         assert picture.server == f"Hugging Face inference toolkit at {server.url}"
         assert len(posts(server)) == 1
 
@@ -81,6 +82,14 @@ async def test_three_calls_at_once_get_each_its_own_picture() -> None:
         assert [picture.media.data for picture in pictures] == [picture.media.data for picture in alone]
 
 
+async def test_several_pictures_of_one_call_have_seeds_that_follow_each_other() -> None:
+    async with replayed("toolkit") as server:
+        told = await events(server, **SMALL, n=3)
+        pictures = {event.seed: event.media.data for event in told if isinstance(event, ImageResponse)}
+        assert pictures == {seed: (await painted(server, **{**SMALL, "seed": seed})).media.data for seed in (7, 8, 9)}
+        assert [type(event) for event in told].count(FinishReason) == 1
+
+
 async def test_the_whole_path_as_api_base_paints_too() -> None:
     async with replayed("toolkit") as server:
         assert (await painted(server, "/predict", **SMALL)).media.media_type == "image/png"
@@ -95,7 +104,9 @@ async def test_an_option_of_pictures_is_enough_to_ask_for_one() -> None:
 
 async def test_a_prompt_alone_is_answered_with_a_picture_at_the_first_request() -> None:
     async with replayed("toolkit") as server:
-        assert (await painted(server)).media.media_type == "image/png"
+        picture = await painted(server)
+        assert (picture.media.media_type, picture.width, picture.height) == ("image/png", 64, 64)
+        assert (picture.prompt, picture.server.partition(" at ")[2]) == ("a red fox in snow", server.url)
         assert len(posts(server)) == 1
 
 

@@ -68,5 +68,5 @@ async def test_a_parameter_that_the_pipeline_does_not_know_is_named() -> None:
 
 async def test_a_model_that_writes_refuses_to_paint() -> None:
     async with replayed("toolkit_text") as server:
-        with pytest.raises(BadRequest, match=r"not used by the model: \['width', 'height'\]"):
-            await text(server, prompt="a red fox in snow", width=32, height=32)
+        with pytest.raises(BadRequest, match=r"not used by the model: \['width', 'height', 'seed'\]"):
+            await text(server, prompt="a red fox in snow", width=32, height=32, seed=7)

@@ -12,10 +12,10 @@ import msgspec
 
 from hfgen.answers import error_of_event, second_reading, unreadable
 from hfgen.asked import left_out, rendered
-from hfgen.errors import UsageError
+from hfgen.errors import BadPicture
 from hfgen.events import Event, FinishReason, ImageResponse
 from hfgen.generation import Generation
-from hfgen.media import Media, sniff
+from hfgen.picture import picture, unpacked
 from hfgen.wire import END, Frame, Marker, Named, Target, WireRequest
 from hfgen.wire_json import MALFORMED, task_body
 
@@ -86,9 +86,8 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
 
 def _picture(packed: str, data: bytes) -> ImageResponse:
     try:
-        media = Media.from_data_url(f"data:;base64,{packed}")
-    except UsageError:
+        painted = unpacked(packed)
+    except BadPicture:
         raise unreadable(data, _WHAT) from None
-    if not sniff(media.data):
-        raise unreadable(data, _WHAT)
-    return ImageResponse(media)
+    media, size = picture(painted.data)
+    return ImageResponse(media, width=size.width, height=size.height)
