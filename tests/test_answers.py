@@ -278,6 +278,20 @@ def test_each_error_that_a_person_can_do_something_about_says_what(status: int, 
     assert advice in error_of_answer(status, {}, body.encode()).hint
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("Provided `height=256` and `width=128`, but either both must have a value or both must be None.", "squares"),
+        ("FluxPipeline.__call__() got an unexpected keyword argument 'max_new_tokens'", "width="),
+    ],
+)
+def test_what_a_pipeline_says_in_its_own_terms_is_explained(words: str, advice: str) -> None:
+    error = error_of_answer(400, {}, json.dumps({"error": words}).encode())
+    assert isinstance(error, BadRequest)
+    assert words in error.message
+    assert advice in error.hint
+
+
 def test_the_servers_own_id_of_the_request_is_told_and_bounded() -> None:
     assert error_of_answer(500, {"X-Request-Id": "r-1"}, b"").request_id == "r-1"
     assert error_of_answer(500, {}, b'{"message":"x","request_id":"r-2"}').request_id == "r-2"

@@ -107,6 +107,18 @@ _HINTS: Final[Mapping[type[HfgenError], str]] = {
     EndpointPaused: "Ask its owner to resume it: https://endpoints.huggingface.co",
 }
 
+# What a pipeline of diffusers says, as the toolkit passes it on, and what a person can do about it.
+_PIPELINES_WORDS: Final = (
+    (
+        re.compile(r"provided `height=\S{1,9} and `width="),
+        "This server paints squares only: give the same width and height.",
+    ),
+    (
+        re.compile(r"pipeline\.__call__\(\) got an unexpected keyword argument 'max_new_tokens'"),
+        "A model that paints answers there. Ask for a picture: give width= and height=, or another option of pictures.",
+    ),
+)
+
 
 def error_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, url: str = "") -> HfgenError:
     """The error that an answer of status 300 or more is.
@@ -196,6 +208,7 @@ def _classified(status: int, said: Mapping[str, Any], wait: float | None, wordle
     kind = _kind(status, said, words.lower())
     message = f"{_LEADS.get(kind, 'the server refused')}: {words or wordless}"
     hint = _HINT_GONE if status == 410 else _HINTS.get(kind, _HINT_UNAVAILABLE if status == 503 else "")  # noqa: PLR2004
+    hint = hint or next((advice for said_so, advice in _PIPELINES_WORDS if said_so.search(words.lower())), "")
     if issubclass(kind, ResponseError):
         return kind(message, hint=hint, status=status, retry_after=wait)
     return kind(message, hint=hint)

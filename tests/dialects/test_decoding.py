@@ -1,5 +1,6 @@
 """What each server's answer says, as its source and its recordings have it."""
 
+import base64
 import json
 from types import ModuleType
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 
 from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
-from hfgen.errors import BadRequest, HfgenError, RateLimited, ServerError
-from hfgen.events import FinishReason, Logprobs, TokenLogprob, ToolCallDelta, Usage
+from hfgen.errors import BadPicture, BadRequest, HfgenError, RateLimited, ServerError
+from hfgen.events import FinishReason, ImageResponse, Logprobs, TokenLogprob, ToolCallDelta, Usage
+from hfgen.media import Media
 from hfgen.providers.shape import Shape
 from hfgen.wire import END, Body, Frame, Named
+from replay import body_of
 
 STREAMS = [openai_chat, openai_completions, tgi]
 ALL = [*STREAMS, toolkit, hf_image]
@@ -294,3 +297,22 @@ def test_tgis_log_probabilities_are_told_where_they_were_asked_for() -> None:
 def test_the_toolkits_answer_is_a_list_or_an_object() -> None:
     for body in (b'[{"generated_text":"Hi"}]', b'{"generated_text":"Hi"}'):
         assert read(toolkit, Body("application/json", body)) == ["Hi", FinishReason("stop"), END]
+
+
+def test_a_toolkit_that_paints_answers_a_prompt_with_a_picture() -> None:
+    body = body_of("toolkit", "any_type")
+    painted = Media(base64.b64decode(body.strip(b'"')), "image/png")
+    picture = ImageResponse(painted, width=32, height=32)
+    assert read(toolkit, Body("application/json", body)) == [picture, FinishReason("stop"), END]
+
+
+def test_a_picture_of_the_toolkit_that_is_cut_is_told_as_one() -> None:
+    cut = base64.b64encode(base64.b64decode(body_of("toolkit", "any_type").strip(b'"'))[:1000])
+    with pytest.raises(BadPicture):
+        read(toolkit, Body("application/json", b'"' + cut + b'"'))
+
+
+@pytest.mark.parametrize("body", [b'"Hi"', b'"aGVsbG8="', b'""'])
+def test_any_other_string_is_no_answer_of_the_toolkit(body: bytes) -> None:
+    with pytest.raises(ServerError, match="is not generated text"):
+        read(toolkit, Body("application/json", body))

@@ -312,3 +312,9 @@ def test_a_picture_takes_its_own_options_and_names_those_of_text() -> None:
         },
     }
     assert dropped == {"n", "temperature", "stop"}
+
+
+def test_the_toolkit_ignores_a_scheduler_so_the_caller_is_told() -> None:
+    body, dropped = sent(hf_image, "toolkit", picture=Picture(scheduler="euler"))
+    assert body == {"inputs": "Hi", "parameters": {}}
+    assert dropped == {"scheduler"}

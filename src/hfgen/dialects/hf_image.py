@@ -46,6 +46,8 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         UsageError: `extra_data` names a key that an argument of its own sets, or a value is no JSON.
     """
     asked = generation.picture
+    # The toolkit hands it to a pipeline of diffusers, which ignores it or, as Flux's, refuses it.
+    takes = _TAKES - {"scheduler"} if target.kind == "toolkit" else _TAKES
     parameters: dict[str, Any] = {
         "width": asked.size.width if asked.size else None,
         "height": asked.size.height if asked.size else None,
@@ -53,10 +55,10 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "negative_prompt": asked.negative_prompt,
         "num_inference_steps": asked.num_inference_steps,
         "guidance_scale": asked.guidance_scale,
-        "scheduler": asked.scheduler,
+        "scheduler": asked.scheduler if "scheduler" in takes else None,
     }
     body = task_body(generation.text, parameters, generation.extra)
-    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
+    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes))
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:

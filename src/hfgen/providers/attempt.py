@@ -6,8 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
+
 from hfgen.errors import ConnectionFailed, HfgenError, ModelNotSupportedError, ServerError, TimedOut, TruncatedStream
-from hfgen.events import Event, FinishReason, Resumed, Usage
+from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
 from hfgen.generation import Generation
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
@@ -156,7 +158,15 @@ class Attempt:
     def _taken(self, item: Item) -> Iterable[Event]:
         if isinstance(item, (WireRequest, Again, PictureAt)):
             return ()  # of jobs, which no language of text has
+        if isinstance(item, ImageResponse):
+            item = self._signed(item)
         return self.shape.feed(item) if self._join is None else self._joined(item, *self._join)
+
+    def _signed(self, image: ImageResponse) -> ImageResponse:
+        """An endpoint may paint though it was asked as for text: it does not say what its model is for."""
+        asked = self._generation
+        server = self._route.target.name
+        return msgspec.structs.replace(image, prompt=asked.text, model=asked.model, server=server)
 
     def _joined(self, item: Event | Marker, join: Join, resumed: Resumed) -> Iterable[Event]:
         """What an event adds to the text before the break, once it is certain that it does."""

@@ -81,8 +81,8 @@ def _is_hugging_face(root: str) -> bool:
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
-    """The dialect that the path names; under /models/{id} both text and pictures are asked for."""
-    if want == "image" and "/models/" in address.path:
+    """The dialect that the path names; under /models/{id} and /predict both text and pictures are asked for."""
+    if want == "image" and ("/models/" in address.path or address.api == "toolkit"):
         return Row(HF_IMAGE)
     if address.api not in PATHS:
         raise ModelNotSupportedError(f"hfgen does not speak the API at {address.path}", hint="Give the server's root.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
-from hfgen.generation import Generation
+from hfgen.generation import Generation, Picture
 from hfgen.hub import catalogue
 from hfgen.messages import images_of, last_user_text
 from hfgen.prompts.bos import added_unasked, written_once
@@ -61,7 +61,7 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
-    paints = generation.picture.size is not None or generation.model in catalogue.IMAGE_MODELS
+    paints = replace(generation.picture, n=1) != Picture() or generation.model in catalogue.IMAGE_MODELS
     return "text-to-image" if paints else ""
 
 
