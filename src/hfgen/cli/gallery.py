@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import click
 import msgspec
 
-from hfgen.cli.keeping import Keeper, Kept, Sidecar
+from hfgen.cli.keeping import Keeper, Kept, Made
 from hfgen.cli.output import json_line
 from hfgen.cli.pictures import described
 from hfgen.cli.preview import Form, show
@@ -97,13 +97,17 @@ class PrintedPaths:
         return " · ".join(parts)
 
 
-class ImageLine(Sidecar, frozen=True, tag="image", tag_field="type"):
-    """A picture for a program: where it is, and all that made it; its bytes only where they were asked for."""
+class ImageLine(Made, frozen=True, tag="image", tag_field="type"):
+    """A picture for a program: where it is, and all that made it; its bytes only where they were asked for.
 
-    path: str = ""
-    sidecar: str | None = None
-    bytes: int = 0
-    data_url: str | None = None
+    `bytes` and `sha256` are of the file, which in a PNG holds what made it, too.
+    """
+
+    path: str
+    sidecar: str | None
+    bytes: int
+    sha256: str
+    data_url: str | None
 
 
 class JsonPictures:
@@ -140,10 +144,11 @@ class JsonPictures:
 
     def _line(self, kept: Kept) -> ImageLine:
         return ImageLine(
-            **msgspec.structs.asdict(kept.record),
+            **{name: getattr(kept.record, name) for name in Made.__struct_fields__},
             path=str(kept.file),
             sidecar=str(kept.sidecar) if kept.sidecar else None,
             bytes=len(kept.media.data),
+            sha256=kept.record.sha256,
             data_url=kept.media.data_url() if self._with_data else None,
         )
 

@@ -63,7 +63,7 @@ class Sidecar(Made, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A picture that is on the disk."""
+    """A picture that is on the disk; `media` is what its file holds."""
 
     file: Path
     sidecar: Path | None
@@ -103,7 +103,7 @@ class Keeper:
         except OSError as error:
             raise _not_kept("the picture", self.folder, error) from error
         record = Sidecar(**msgspec.structs.asdict(made), file=file.name, sha256=hashlib.sha256(data).hexdigest())
-        kept = Kept(file, file.with_suffix(".json") if self.sidecar else None, record, image.media)
+        kept = Kept(file, file.with_suffix(".json") if self.sidecar else None, record, Media(data, made.media_type))
         self.kept.append(kept)
         if kept.sidecar:
             try:
