@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import click
-import msgspec
 
 from hfgen.cli.keeping import Keeper, Kept, Made
 from hfgen.cli.output import json_line

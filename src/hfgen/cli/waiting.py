@@ -1,10 +1,11 @@
 """How a picture comes along: a bar on a terminal, a few plain lines elsewhere; on stderr, always."""
 
 import sys
-from collections.abc import Generator
+import warnings
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from hfgen.cli.terminal import aside, draws, harmless, styled
 from hfgen.events import Progress, Stage
@@ -64,9 +65,12 @@ class Bar:
             redirect_stdout=False,  # what is printed there may be on its way into another program
             redirect_stderr=False,
         )
+        self._said: Callable[..., None] = warnings.showwarning
         self._task = self._columns.add_task("asking", total=None, came=0, pictures=pictures)
 
     def __enter__(self) -> Self:
+        self._said = warnings.showwarning
+        warnings.showwarning = self._warn
         self._columns.start()
         return self
 
@@ -74,6 +78,7 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._columns.stop()
+        warnings.showwarning = self._said
 
     def show(self, event: Progress) -> None:
         """Change the line."""
@@ -89,8 +94,15 @@ class Bar:
     def paused(self) -> Generator[None]:
         """Take the line away while something else is written."""
         self._columns.stop()
-        yield
-        self._columns.start()
+        try:
+            yield
+        finally:
+            self._columns.start()
+
+    def _warn(self, *what: Any, **more: Any) -> None:
+        """A warning goes above the line."""
+        with self.paused():
+            self._said(*what, **more)
 
 
 def waiting(pictures: int, *, verbose: bool) -> Bar | Lines:
