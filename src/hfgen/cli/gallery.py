@@ -39,7 +39,7 @@ class PrintedPaths:
     def __init__(self, keeper: Keeper, waiting: Bar | Lines, preview: Form) -> None:
         self._keeper = keeper
         self._waiting = waiting
-        self._preview = preview
+        self._preview: Form = preview
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -126,16 +125,17 @@ class Keeper:
                     raise _not_kept("how often was asked", self.folder, error) from error
 
     def _written(self, stem: str, extension: str, data: bytes) -> Path:
-        for number in count(1):
+        number = 1
+        while True:
             file = self.folder / f"{stem}{f'-{number}' if number > 1 else ''}{extension}"
+            number += 1
             if self.sidecar and os.path.lexists(file.with_suffix(".json")):
                 continue
             try:
                 write_new(file, data)
             except FileExistsError:
                 continue
-            break
-        return file
+            return file
 
     def _made(self, image: ImageResponse) -> Made:
         width, height = (image.width, image.height) if image.width else dimensions(image.media) or (0, 0)

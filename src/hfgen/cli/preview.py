@@ -9,6 +9,7 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final, Literal, TypeAlias
 
 from hfgen.cli.pictures import dimensions
@@ -101,7 +102,8 @@ def _as_png(data: bytes) -> bytes:
 
 def _show_sixel(media: Media) -> None:
     try:
-        from textual_image.renderable import SixelImage  # noqa: PLC0415 - an optional part
+        # An optional part. On a terminal its import asks that for what it can; one that we take for sixel answers.
+        library = import_module("textual_image.renderable")
     except ImportError:
         return
     from rich.console import Console  # noqa: PLC0415 - slow to import
@@ -112,6 +114,6 @@ def _show_sixel(media: Media) -> None:
         return
     box = {"width": _COLUMNS} if _is_wide(size) else {"height": _ROWS}
     try:
-        Console(stderr=True).print(SixelImage(io.BytesIO(png), **{"width": "auto", "height": "auto", **box}))
+        Console(stderr=True).print(library.SixelImage(io.BytesIO(png), **{"width": "auto", "height": "auto", **box}))
     except (OSError, ValueError):
         return
