@@ -1,7 +1,6 @@
 """Keeping a picture: its file, what made it inside a PNG, and the same beside it as JSON."""
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +11,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from hfgen.cli.pictures import dimensions
 from hfgen.errors import HfgenError, UsageError
 from hfgen.events import FinishReason, ImageResponse
+from hfgen.formats import dimensions
 from hfgen.media import Media
-from hfgen.picture_file import rewrite, stem_of, write_new
 from hfgen.png_text import with_texts
 from hfgen.redaction import redact, without_tokens
+from hfgen.saving import replace_own, save_in, stem_of
 from hfgen.version import __version__
 
 _OURS: Final = "hfgen"
@@ -98,17 +97,12 @@ class Keeper:
             data = with_texts(data, {_COMMON: _common(made), _OURS: msgspec.json.encode(made).decode()})
         stem = stem_of(without_tokens(image.prompt), made.seed, image.media.data)
         try:
-            file = self._written(stem, image.media.extension, data)
+            file = self.folder / save_in(self.folder, stem, image.media.extension, data).name
         except OSError as error:
             raise _not_kept("the picture", self.folder, error) from error
         record = Sidecar(**msgspec.structs.asdict(made), file=file.name, sha256=hashlib.sha256(data).hexdigest())
-        kept = Kept(file, file.with_suffix(".json") if self.sidecar else None, record, Media(data, made.media_type))
+        kept = Kept(file, self._beside(file, record) if self.sidecar else None, record, Media(data, made.media_type))
         self.kept.append(kept)
-        if kept.sidecar:
-            try:
-                write_new(kept.sidecar, _json(record))
-            except OSError as error:
-                raise _not_kept(f"{file} is kept, but what made it", self.folder, error) from error
         return kept
 
     def finish(self, end: FinishReason) -> None:
@@ -120,22 +114,15 @@ class Keeper:
         for kept in self.kept:
             if kept.sidecar:
                 try:
-                    rewrite(kept.sidecar, _json(msgspec.structs.replace(kept.record, attempts=end.attempts)))
+                    replace_own(kept.sidecar, _json(msgspec.structs.replace(kept.record, attempts=end.attempts)))
                 except OSError as error:
                     raise _not_kept("how often was asked", self.folder, error) from error
 
-    def _written(self, stem: str, extension: str, data: bytes) -> Path:
-        number = 1
-        while True:
-            file = self.folder / f"{stem}{f'-{number}' if number > 1 else ''}{extension}"
-            number += 1
-            if self.sidecar and os.path.lexists(file.with_suffix(".json")):
-                continue
-            try:
-                write_new(file, data)
-            except FileExistsError:
-                continue
-            return file
+    def _beside(self, file: Path, record: Sidecar) -> Path:
+        try:
+            return self.folder / save_in(self.folder, file.stem, ".json", _json(record)).name
+        except OSError as error:
+            raise _not_kept(f"{file} is kept, but what made it", self.folder, error) from error
 
     def _made(self, image: ImageResponse) -> Made:
         width, height = (image.width, image.height) if image.width else dimensions(image.media) or (0, 0)

@@ -7,14 +7,15 @@ Sources: kitty's graphics protocol (sw.kovidgoyal.net/kitty/graphics-protocol), 
 import base64
 import io
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Final, Literal, TypeAlias
 
-from hfgen.cli.pictures import dimensions
 from hfgen.cli.terminal import draws
-from hfgen.media import Media
+from hfgen.errors import HfgenError
+from hfgen.formats import dimensions
+from hfgen.media import Media, sniff
+from hfgen.pixels import opened
 
 Form: TypeAlias = Literal["kitty", "iterm2", "sixel", "none"]
 
@@ -84,18 +85,12 @@ def _is_wide(size: tuple[int, int] | None) -> bool:
 
 def _as_png(data: bytes) -> bytes:
     """The picture as a small PNG; nothing without Pillow, or where the bytes are not what they seem."""
-    try:
-        from PIL import Image  # noqa: PLC0415 - an optional part
-    except ImportError:
-        return b""
     packed = io.BytesIO()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=("JPEG", "WEBP", "GIF")) as picture:
-                picture.thumbnail((1024, 1024))
-                picture.convert("RGB").save(packed, "PNG")
-    except (OSError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        picture = opened(Media(data, sniff(data)))
+        picture.thumbnail((1024, 1024))
+        picture.convert("RGB").save(packed, "PNG")
+    except (OSError, HfgenError):
         return b""
     return packed.getvalue()
 
