@@ -21,11 +21,15 @@ TOKEN = "hf_" + "Secret0" * 5
 
 
 class Painter:
-    """Hugging Face's inference toolkit, as far as pictures go; with `waits` it paints, and paints, until one leaves."""
+    """Hugging Face's inference toolkit, as far as pictures go.
 
-    def __init__(self, *answers: bytes, waits: bool = False) -> None:
+    With `waits` it paints, and paints, until one leaves; a seed that is in `waits_at` alone is painted so.
+    """
+
+    def __init__(self, *answers: bytes, waits: bool = False, waits_at: int = -1) -> None:
         self.answers = answers or (png(),)
         self.waits = waits
+        self.waits_at = waits_at
         self.asked: list[dict[str, Any]] = []
         self.came = asyncio.Event()
         self.gone = asyncio.Event()
@@ -36,7 +40,7 @@ class Painter:
             return
         self.asked.append(json.loads(visit.body))
         self.came.set()
-        if self.waits:
+        if self.waits or self.asked[-1]["parameters"].get("seed") == self.waits_at:
             await visit.gone()
             self.gone.set()
             return
@@ -276,6 +280,44 @@ async def test_ctrl_c_ends_the_job_and_writes_nothing(tmp_path: Path) -> None:
     assert (process.returncode, names(tmp_path)) == (130, [])
     assert json.loads(out.splitlines()[-1])["error"] == "Interrupted"
     assert b"Traceback" not in err
+
+
+async def test_several_pictures_are_several_files_each_with_its_seed(tmp_path: Path) -> None:
+    painter = Painter(*(png(64, 48, shade) for shade in range(3)))
+    async with serving(painter) as server:
+        words = ("-n", "3", "--seed", "7", "--out", str(tmp_path), "a fox")
+        code, out, err = await hfgen("image", "--api-base", server.url, *words)
+    assert code == 0
+    assert sorted(Path(line).name.split("-")[2] for line in out.splitlines()) == ["7", "8", "9"]
+    assert len(names(tmp_path)) == 6
+    assert "3 pictures" in err
+
+
+async def test_a_seed_that_was_drawn_is_told_so_that_the_picture_can_be_made_again(tmp_path: Path) -> None:
+    painter = Painter()
+    async with serving(painter) as server:
+        _, out, _ = await hfgen("image", "--api-base", server.url, "--out", str(tmp_path), "--json", "a fox")
+    seed = json.loads(out.splitlines()[0])["seed"]
+    assert seed == painter.asked[0]["parameters"]["seed"]
+
+
+async def test_ctrl_c_keeps_the_pictures_that_had_come(tmp_path: Path) -> None:
+    painter = Painter(waits_at=8)
+    async with serving(painter) as server:
+        process = await asyncio.create_subprocess_exec(
+            *HFGEN, "image", "--api-base", server.url, "--out", str(tmp_path), "-n", "2", "--seed", "7", "a fox",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+        )  # fmt: skip
+        assert process.stdout is not None
+        async with asyncio.timeout(30):
+            path = (await process.stdout.readline()).decode().strip()
+            process.send_signal(signal.SIGINT)
+            await painter.gone.wait()
+        _, err = await process.communicate()
+    assert process.returncode == 130
+    assert names(tmp_path) == [Path(path).with_suffix(".json").name, Path(path).name]
+    assert "1 picture had come before that, and stays" in err.decode()
+    assert "Traceback" not in err.decode()
 
 
 async def test_a_terminal_shows_a_bar_the_picture_and_its_path(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hfgen.events import Progress, Stage
 # What a person wants to read in a log: that it will take a while, and why; not each step on the way.
 _TOLD: Final[frozenset[Stage]] = frozenset({"waiting", "loading", "queued", "trimmed"})
 _WHOLE: Final = 100
+_LONGEST: Final = 40
 
 
 class Lines:
@@ -84,7 +85,7 @@ class Bar:
         """Change the line."""
         whole = None if event.fraction is None else _WHOLE
         done = _WHOLE * (event.fraction or 0.0)
-        self._columns.update(self._task, description=harmless(wording(event)), total=whole, completed=done)
+        self._columns.update(self._task, description=_short(wording(event)), total=whole, completed=done)
 
     def came(self, pictures: int) -> None:
         """Count."""
@@ -110,7 +111,13 @@ def waiting(pictures: int, *, verbose: bool) -> Bar | Lines:
     return Bar(pictures) if draws(sys.stderr) and not verbose else Lines()
 
 
+def _short(text: str) -> str:
+    """On one line, and not so long that the bar leaves it."""
+    text = harmless(" ".join(text.split()))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
 def wording(event: Progress) -> str:
-    """A step in words: `queued, 3 before it: …`."""
+    """A step in words: `queued, position 3`."""
     place = "" if event.position is None else f", position {event.position}"
     return f"{event.stage}{place}: {event.detail}" if event.detail else f"{event.stage}{place}"
