@@ -11,7 +11,7 @@ from hfgen.cli.waiting import Lines
 from hfgen.errors import RateLimited, ServerError
 from hfgen.events import Event, FinishReason, ImageResponse, Progress
 from hfgen.media import Media
-from pictures import jpeg, png
+from pictures import picture_of, png
 
 END = FinishReason("stop", model="flux", server="there", attempts=3)
 
@@ -51,6 +51,11 @@ async def test_each_of_several_pictures_has_its_path_on_a_line(
     assert [said["seed"] for said in sidecars(tmp_path)] == [1, 2, 3, 4]
     assert "4 pictures" in err
     assert "3 requests" in err
+
+
+async def test_pictures_that_were_withheld_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await show(paths(tmp_path), picture(1), FinishReason("content_filter"))
+    assert "the content filter withheld some" in capsys.readouterr().err
 
 
 async def test_what_came_before_an_error_stays_and_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +127,7 @@ async def test_a_folder_that_goes_away_is_said(tmp_path: Path) -> None:
 def test_a_picture_is_opened_by_the_systems_viewer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keeper = Keeper(tmp_path, {})
     keeper.keep(picture(1))
-    keeper.keep(ImageResponse(Media(jpeg(), "image/jpeg"), prompt="a fox"))
+    keeper.keep(ImageResponse(Media(picture_of("JPEG"), "image/jpeg"), prompt="a fox"))
     seen: list[str] = []
 
     def launch(place: str) -> int:

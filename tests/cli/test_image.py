@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 from command_line import HFGEN, environment, hfgen, terminal
 from hub_server import serving_hub
 from loopback import Visit, serving
-from pictures import jpeg, png
+from pictures import picture_of, png
 
 TOKEN = "hf_" + "Secret0" * 5
 
@@ -27,7 +27,7 @@ class Painter:
     """
 
     def __init__(self, *answers: bytes, waits: bool = False, waits_at: int = -1) -> None:
-        self.answers = answers or (png(),)
+        self.answers = answers or (png(64, 48),)
         self.waits = waits
         self.waits_at = waits_at
         self.asked: list[dict[str, Any]] = []
@@ -139,7 +139,7 @@ async def test_no_sidecar_is_no_sidecar(tmp_path: Path) -> None:
 
 
 async def test_a_jpeg_that_is_called_a_png_is_kept_as_what_it_is_to_the_byte(tmp_path: Path) -> None:
-    data = jpeg()
+    data = picture_of("JPEG")
     async with serving(Painter(data)) as server:
         _, out, _ = await hfgen("image", "--api-base", server.url, "--out", str(tmp_path), "a fox")
     assert out.strip().endswith(".jpg")

@@ -9,7 +9,9 @@ from PIL import Image
 
 from hfgen.cli.preview import Form, drawing, form_of
 from hfgen.media import Media
-from pictures import jpeg, png
+from pictures import picture_of, png
+
+JPEG = picture_of("JPEG", 64, 48)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +50,15 @@ def test_a_wide_picture_is_bounded_by_its_width() -> None:
 
 
 def test_kitty_gets_a_jpeg_as_png() -> None:
-    pieces = re.findall(r"\x1b_G[^;]*;([A-Za-z0-9+/=]*)\x1b\\", drawing(Media(jpeg(), "image/jpeg"), "kitty"))
+    pieces = re.findall(r"\x1b_G[^;]*;([A-Za-z0-9+/=]*)\x1b\\", drawing(Media(JPEG, "image/jpeg"), "kitty"))
     picture = Image.open(io.BytesIO(base64.b64decode("".join(pieces))))
     assert (picture.format, picture.size) == ("PNG", (64, 48))
 
 
 def test_iterm2_gets_the_bytes_as_they_are() -> None:
-    written = drawing(Media(jpeg(), "image/jpeg"), "iterm2")
-    assert written.startswith(f"\x1b]1337;File=inline=1;size={len(jpeg())};")
-    assert base64.b64decode(written.rpartition(":")[2].rstrip("\x07")) == jpeg()
+    written = drawing(Media(JPEG, "image/jpeg"), "iterm2")
+    assert written.startswith(f"\x1b]1337;File=inline=1;size={len(JPEG)};")
+    assert base64.b64decode(written.rpartition(":")[2].rstrip("\x07")) == JPEG
 
 
 @pytest.mark.parametrize("form", ["kitty", "iterm2"])
@@ -67,6 +69,6 @@ def test_a_picture_that_would_fill_the_memory_is_not_shown(form: Form) -> None:
     assert drawing(Media(bomb, "image/png"), form) == ""
 
 
-@pytest.mark.parametrize("data", [b"\xff\xd8\xffbroken", jpeg()[:200]])
+@pytest.mark.parametrize("data", [b"\xff\xd8\xffbroken", JPEG[:200]])
 def test_a_broken_jpeg_is_not_shown(data: bytes) -> None:
     assert drawing(Media(data, "image/jpeg"), "kitty") == ""

@@ -91,6 +91,8 @@ class PrintedPaths:
             _counted(len(self._keeper.kept)),
             f"{time.monotonic() - self._began:.1f} s",
         ]
+        if end.reason == "content_filter":
+            parts.append("the content filter withheld some")
         if end.attempts > 1:
             parts.append(f"{end.attempts} requests")
         return " · ".join(parts)
