@@ -28,7 +28,7 @@ hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKE
 hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
 cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
 hfgen                                              a conversation
-hfgen image "a red fox in snow"                     a picture, kept in a file (HF_TOKEN, or --api-base)
+hfgen image "a red fox in snow"                    a picture, kept in a file (HF_TOKEN, or --api-base)
 hfgen chat --help                                  all flags of a question
 
 \b
