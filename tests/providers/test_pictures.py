@@ -30,9 +30,12 @@ from hfgen.events import Event, FinishReason, ImageResponse, Progress, Usage
 from hfgen.generation import Generation, Picture, Sampling
 from hfgen.limits import Limits
 from hfgen.picture import unpacked
+from hfgen.providers.jobs import Jobs
 from hfgen.providers.pipeline import Call, stream
+from hfgen.providers.places import Terms
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Dialect, Route
+from hfgen.transport.retry import RetryBudget
 from hfgen.transport.session import Session
 from hfgen.wire import END, Again, Body, Frame, Item, PictureAt, Target, WireRequest
 from loopback import Server, Visit, serving
@@ -123,6 +126,7 @@ class Provider:
     def __init__(self, *polls: Callable[[Visit], Awaitable[None]]) -> None:
         self.polls = list(polls)
         self.seen: Counter[str] = Counter()
+        self.polled = asyncio.Event()
         self.cancelled = asyncio.Event()
 
     async def __call__(self, visit: Visit) -> None:
@@ -132,6 +136,7 @@ class Provider:
             case "paint":
                 await say(visit, {"stage": "queued", "position": 2}, {"follow": "/poll/1", "cancel": "/cancel/1"})
             case "poll":
+                self.polled.set()
                 await (self.polls.pop(0) if len(self.polls) > 1 else self.polls[0])(visit)
             case "cancel":
                 self.cancelled.set()
@@ -298,8 +303,7 @@ async def test_a_task_that_is_cancelled_cancels_its_job() -> None:
     provider = Provider(never)
     async with serving(provider) as server:
         task = asyncio.create_task(all_of(paint(server)))
-        while not provider.seen["poll"]:
-            await asyncio.sleep(0.01)
+        await provider.polled.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -458,6 +462,19 @@ async def test_a_picture_at_a_bad_address_leaves_the_others() -> None:
         with pytest.raises(GenerationError, match="'file'"):
             await all_of(paint(server, most=2, n=2), events)
     assert len(images(events)) == 1
+
+
+async def test_a_job_without_a_deadline_has_one_all_the_same() -> None:
+    provider = Provider(running)
+    async with serving(provider) as server, Session() as session:
+        route = Route(Dialect("toy", encode, decode, paints=True), Target(server.url + "/api", model="m"))
+        terms = Terms(session, None, RetryBudget(), longest=0.3)
+        with pytest.raises(TimedOut, match=r"not done within 0\.3 s") as caught:
+            async with Jobs(Generation("m", prompt="a fox"), route, terms) as jobs:
+                while await jobs.read():
+                    pass
+    assert "total_timeout" in caught.value.hint
+    assert provider.cancelled.is_set()
 
 
 async def test_an_answer_without_a_picture_is_an_error() -> None:

@@ -24,6 +24,7 @@ class Terms(NamedTuple):
         exchange: The network.
         deadline: On the event loop's clock, or None.
         budget: Limits the retries of the whole process.
+        longest: Seconds that a job may take from its acceptance on, where there is no deadline.
         repeats: Whether a request that failed is sent again; not where another endpoint stands in.
     """
 
@@ -31,6 +32,7 @@ class Terms(NamedTuple):
     deadline: float | None
     budget: RetryBudget
     repeats: bool = True
+    longest: float = 600.0
 
     def too_late(self, moment: float) -> bool:
         """Whether the deadline has passed by then."""
