@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hfgen.errors import (
         BadRequest as BadRequest,
         ConnectionFailed as ConnectionFailed,
+        ContentFiltered as ContentFiltered,
         ContinuationError as ContinuationError,
         EndpointPaused as EndpointPaused,
         GenerationError as GenerationError,
@@ -59,6 +60,7 @@ _HOME_OF: Final = {
     "AsyncGeneratorProvider": "hfgen.providers.base",
     "BadRequest": "hfgen.errors",
     "ConnectionFailed": "hfgen.errors",
+    "ContentFiltered": "hfgen.errors",
     "ContinuationError": "hfgen.errors",
     "EndpointPaused": "hfgen.errors",
     "Event": "hfgen.events",
@@ -102,6 +104,7 @@ __all__ = [
     "AsyncGeneratorProvider",
     "BadRequest",
     "ConnectionFailed",
+    "ContentFiltered",
     "ContinuationError",
     "EndpointPaused",
     "Event",

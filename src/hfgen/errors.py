@@ -14,6 +14,7 @@ HfgenError
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
+│  │  └─ ContentFiltered  the provider's filter refused the prompt or the picture
 │  ├─ MissingAuth      401 403
 │  ├─ PaymentRequired  402
 │  ├─ RateLimited      429
@@ -173,6 +174,10 @@ class BadRequest(ResponseError):
 
     exit_code = 1
     http_status = 400
+
+
+class ContentFiltered(BadRequest):
+    """The provider's content filter refused the prompt or withheld what was made of it; in the provider's words."""
 
 
 class MissingAuth(ResponseError):

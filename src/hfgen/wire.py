@@ -38,7 +38,8 @@ class Target:
         base: The URL that a dialect's path is appended to, without a trailing slash.
         kind: Which server answers there.
         model: The model's name on this server's wire.
-        adapter: A LoRA adapter that TGI has for its one model, "" for the model itself.
+        adapter: A LoRA: its name where TGI has it beside its one model, or at a provider the file of its weights in the
+            model's repository; "" for the model itself.
         token: Sent to this target's origin only; never shown.
         headers: Further headers of every request to this target.
         path: The full path given by the user in place of the dialect's own, or "".

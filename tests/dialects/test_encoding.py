@@ -11,7 +11,7 @@ from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolk
 from hfgen.errors import UsageError
 from hfgen.generation import Generation, Picture, Sampling
 from hfgen.messages import Messages
-from hfgen.sizes import Size
+from hfgen.sizes import Size, Wish
 from hfgen.wire import ServerKind, Target
 
 TALK: Messages = ({"role": "user", "content": "Hi"},)
@@ -20,7 +20,7 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 KINDS: Sequence[ServerKind] = get_args(ServerKind)
 TEXT = [openai_chat, openai_completions, tgi, toolkit]
-EVERY_PICTURE = Picture(Size(512, 512), 2, "blur", 20, 7.5, "euler")
+EVERY_PICTURE = Picture(Size(512, 512), 2, "blur", 20, 7.5, "euler", Wish(width=512, height=512))
 EVERY_SAMPLING = Sampling(
     max_tokens=7,
     temperature=0.5,

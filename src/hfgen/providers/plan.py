@@ -12,6 +12,7 @@ from hfgen.prompts.bos import added_unasked, written_once
 from hfgen.prompts.inputs import render
 from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
+from hfgen.sizes import native_of, size_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
-    paints = generation.picture.size is not None or generation.model in catalogue.IMAGE_MODELS
+    paints = bool(generation.picture.wish) or generation.model in catalogue.IMAGE_MODELS
     return "text-to-image" if paints else ""
 
 
@@ -76,7 +77,8 @@ def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: s
         UsageError: Pictures in a conversation that has to be sent as plain text, or nothing to paint.
     """
     if route.dialect.paints:
-        return Plan(replace(generation, prompt=_to_paint(generation)), route, facts=facts)
+        picture = replace(generation.picture, size=size_for(generation.picture.wish, native_of(facts)))
+        return Plan(replace(generation, prompt=_to_paint(generation), picture=picture), route, facts=facts)
     if not route.dialect.raw:
         return Plan(generation, route, facts=facts)
     if generation.prompt is None and any(True for _ in images_of(generation.messages)):
