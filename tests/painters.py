@@ -44,10 +44,11 @@ class Said:
     body: bytes
     status: str = "200 OK"
     kind: str = "application/json"
+    more: str = ""
 
 
-def said(value: object, status: str = "200 OK") -> Said:
-    return Said(json.dumps(value).encode(), status)
+def said(value: object, status: str = "200 OK", more: str = "") -> Said:
+    return Said(json.dumps(value).encode(), status, more=more)
 
 
 @dataclass
@@ -69,7 +70,7 @@ class House:
             await visit.answer(b'{"error":"no such route"}', status="404 Not Found")
             return
         answer = queue.pop(0) if len(queue) > 1 else queue[0]
-        await visit.answer(answer.body, answer.kind, answer.status)
+        await visit.answer(answer.body, answer.kind, answer.status, answer.more)
 
     @property
     def asked(self) -> list[str]:

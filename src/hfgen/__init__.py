@@ -10,6 +10,7 @@ from hfgen.version import __version__
 
 if TYPE_CHECKING:
     from hfgen.errors import (
+        BadPicture as BadPicture,
         BadRequest as BadRequest,
         ConnectionFailed as ConnectionFailed,
         ContentFiltered as ContentFiltered,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 _HOME_OF: Final = {
     "AsyncGeneratorProvider": "hfgen.providers.base",
+    "BadPicture": "hfgen.errors",
     "BadRequest": "hfgen.errors",
     "ConnectionFailed": "hfgen.errors",
     "ContentFiltered": "hfgen.errors",
@@ -102,6 +104,7 @@ _HOME_OF: Final = {
 
 __all__ = [
     "AsyncGeneratorProvider",
+    "BadPicture",
     "BadRequest",
     "ConnectionFailed",
     "ContentFiltered",

@@ -14,13 +14,14 @@ HfgenError
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
-│  │  └─ ContentFiltered  the provider's filter refused the prompt or the picture
+│  │  └─ ContentFiltered  what was asked, or what came of it, is not allowed there
 │  ├─ MissingAuth      401 403
 │  ├─ PaymentRequired  402
 │  ├─ RateLimited      429
 │  ├─ ModelLoading     503 while the weights are loaded
 │  ├─ EndpointPaused   the owner has switched the endpoint off
 │  └─ ServerError      5xx, and answers that are not what they claim to be
+│     └─ BadPicture    cut, damaged, too large, or where no picture may be fetched
 └─ StreamError                        after the first byte; `partial` is the text so far
    ├─ GenerationError                 the server said that it gave up
    └─ TruncatedStream                 it fell silent without an end
@@ -177,7 +178,7 @@ class BadRequest(ResponseError):
 
 
 class ContentFiltered(BadRequest):
-    """The provider's content filter refused the prompt or withheld what was made of it; in the provider's words."""
+    """The server's filter refused the prompt or its own picture; the message is the server's."""
 
 
 class MissingAuth(ResponseError):
@@ -215,6 +216,10 @@ class EndpointPaused(ResponseError):
 
 class ServerError(ResponseError):
     """The server failed, or its answer is not an answer."""
+
+
+class BadPicture(ServerError):
+    """A picture that is cut, damaged or too large, or that lies where none may be fetched; asking again costs anew."""
 
 
 class StreamError(HfgenError):

@@ -1,31 +1,25 @@
 """What providers' answers about pictures have in common: where a picture is, where a job is, why there is none."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from hfgen.answers import error_of_event, second_reading, unreadable
 from hfgen.errors import ContentFiltered, HfgenError, ServerError
-from hfgen.events import Event, FinishReason, ImageResponse
-from hfgen.media import Media, sniff
+from hfgen.events import FinishReason, ImageResponse
+from hfgen.picture import unpacked
 from hfgen.server_words import said_in, words_of
-from hfgen.wire import END, Again, Frame, Marker, Named, PictureAt, WireRequest
+from hfgen.wire import END, Frame, Item, Named, PictureAt
 from hfgen.wire_json import MALFORMED
 
 T = TypeVar("T")
 
-Item: TypeAlias = Event | WireRequest | Marker | Again | PictureAt
-"""What a dialect that paints reads out of an answer."""
-
 WHAT: Final = "a picture"
 
 _PATH: Final = re.compile(r"(?:/[\w~-][\w.~-]*)+", re.ASCII)
-_SPACE: Final = re.compile(r"\s+")
 # A failed job has no code that would tell: replicate's models, wavespeed and Z.ai say it in words.
 _FILTER: Final = re.compile(
     r"\b(?:nsfw|unsafe|safety|sensitive|moderat\w+|content (?:filter|polic|check)\w*)", re.IGNORECASE
@@ -78,19 +72,11 @@ def picture(text: str, *, seed: int | None = None, revised_prompt: str = "") -> 
     """A picture as providers hand it over: an address on the web, a data URL, or bare base64.
 
     Raises:
-        ServerError: It is none of these, or the bytes are no picture.
+        BadPicture: It is none of these, or the bytes are no picture.
     """
     if text.lower().startswith(("http://", "https://")):
         return PictureAt(text, seed, revised_prompt)
-    packed = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        data = base64.b64decode(_SPACE.sub("", packed), validate=True)
-    except (binascii.Error, ValueError):
-        raise unreadable(text[:1024].encode("utf-8", "replace"), WHAT) from None
-    media_type = sniff(data)
-    if not media_type:
-        raise unreadable(data[:1024], WHAT)
-    return ImageResponse(Media(data, media_type), seed=seed, revised_prompt=revised_prompt)
+    return ImageResponse(unpacked(text), seed=seed, revised_prompt=revised_prompt)
 
 
 def finished(pictures: Sequence[Item]) -> Sequence[Item]:

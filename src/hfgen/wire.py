@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
+from hfgen.events import Event
 from hfgen.limits import Limits
 
 ServerKind: TypeAlias = Literal[
@@ -85,6 +86,8 @@ class WireRequest:
     """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
     cancel: "WireRequest | None" = None
     """Sent when the caller leaves while this one is waited for: it ends the job at the server."""
+    stays: bool = False
+    """Whether no redirect takes it to another origin: its address came over the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,9 @@ class Marker(Enum):
 
 END: Final = Marker.END
 
+Item: TypeAlias = Event | WireRequest | Again | PictureAt | Marker
+"""What a dialect reads out of a frame."""
+
 
 class Answer(Protocol):
     """An answer whose head has come and was a success."""
@@ -151,5 +157,13 @@ class Exchange(Protocol):
 
         Raises:
             HfgenError: No answer, none in time, or one that is an error (an error status, read to the end).
+        """
+        ...
+
+    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+        """What lies at an address that came over the wire, without the token of any other origin.
+
+        Raises:
+            HfgenError: Nothing comes, more than `most` bytes, or nothing may be fetched there.
         """
         ...

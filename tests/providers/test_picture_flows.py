@@ -178,7 +178,7 @@ def test_every_provider_is_asked_here() -> None:
          "type": "content_policy_violation"}]}, ContentFiltered, "flagged by a content checker"),
         (400, {"error": {"message": "rejected by our safety system", "code": "content_policy_violation"}},
          ContentFiltered, "rejected by our safety system"),
-        (200, {"error": "unknown error"}, ServerError, "unknown error"),
+        (200, {"error": "unknown error", "status": 501}, ServerError, "unknown error"),
     ],
 )  # fmt: skip
 async def test_an_error_of_a_provider_has_its_type_and_its_words(
@@ -187,7 +187,7 @@ async def test_an_error_of_a_provider_has_its_type_and_its_words(
     house = House(RECORD, {POST_OF[provider]: [said(body, f"{status} X")]})
     async with at_home(house, monkeypatch):
         with pytest.raises(HfgenError) as caught:
-            await ask(provider=provider, total_timeout=0.2)
+            await ask(provider=provider, total_timeout=10)
     assert type(caught.value) is kind
     assert words in caught.value.message
     assert provider in caught.value.server
@@ -199,11 +199,11 @@ async def test_what_passes_is_waited_for_within_the_deadline(provider: str, monk
     house = House(RECORD, {POST_OF[provider]: [said(loading, "503 X")]})
     async with at_home(house, monkeypatch):
         with pytest.raises(ModelLoading, match="currently loading") as caught:
-            await ask(provider=provider, total_timeout=0.2)
+            await ask(provider=provider, total_timeout=10)
         assert caught.value.retry_after == 20
-        house.answers[POST_OF[provider]] = [said({"error": "Rate limit reached."}, "429 X")]
+        house.answers[POST_OF[provider]] = [said({"error": "Rate limit reached."}, "429 X", "Retry-After: 900\r\n")]
         with pytest.raises(RateLimited, match="Rate limit reached"):
-            await ask(provider=provider, total_timeout=0.2)
+            await ask(provider=provider, total_timeout=10)
 
 
 async def test_an_option_that_a_provider_does_not_take_is_named_once_or_refused(

@@ -13,8 +13,8 @@ from hfgen.asked import left_out
 from hfgen.events import ImageResponse
 from hfgen.generation import Generation
 from hfgen.media import Media, sniff
-from hfgen.picture_answer import Item, body_of, finished, nothing_in, picture
-from hfgen.wire import Frame, Target, WireRequest
+from hfgen.picture_answer import body_of, finished, nothing_in, picture
+from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import MALFORMED, task_body
 
 PATH: Final = ""

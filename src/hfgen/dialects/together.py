@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from hfgen.asked import left_out
 from hfgen.generation import Generation
-from hfgen.picture_answer import Item, listed
-from hfgen.wire import Frame, Target, WireRequest
+from hfgen.picture_answer import listed
+from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
 PATH: Final = "/images/generations"

@@ -14,8 +14,8 @@ from hfgen.answers import error_of_answer
 from hfgen.asked import left_out
 from hfgen.events import Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import Item, body_of, failed, finished, job_path, nothing_in, parsed, picture
-from hfgen.wire import Frame, Target, WireRequest
+from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
+from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
 _INTERVAL: Final = 0.5  # seconds, as both of Hugging Face's clients

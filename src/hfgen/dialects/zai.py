@@ -11,8 +11,8 @@ import msgspec
 from hfgen.asked import left_out
 from hfgen.events import Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import Item, body_of, failed, finished, job_path, nothing_in, parsed, picture
-from hfgen.wire import Again, Frame, Target, WireRequest
+from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
+from hfgen.wire import Again, Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
 _INTERVAL: Final = 5.0  # seconds, as Hugging Face's client

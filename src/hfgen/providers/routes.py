@@ -18,9 +18,8 @@ from hfgen.dialects import (
     wavespeed,
     zai,
 )
-from hfgen.events import Event
 from hfgen.generation import Generation
-from hfgen.wire import Again, Frame, Marker, PictureAt, ServerKind, Target, WireRequest
+from hfgen.wire import Frame, Item, ServerKind, Target, WireRequest
 
 Want: TypeAlias = Literal["chat", "raw", "image"]
 
@@ -31,13 +30,15 @@ class Dialect:
 
     name: str
     encode: Callable[[Generation, Target], WireRequest]
-    decode: Callable[[Frame], Sequence[Event | WireRequest | Marker | Again | PictureAt]]
+    decode: Callable[[Frame], Sequence[Item]]
     raw: bool = False
     """Whether it sends a prompt that hfgen rendered, in place of the messages."""
     paints: bool = False
     """Whether its prompt says what a picture shows."""
     most: int = 1
-    """How many pictures one request may ask for."""
+    """How many pictures one request makes; more are asked for side by side."""
+    seeds: bool = False
+    """Whether every server of it takes a seed: then hfgen draws one where none is given, so that pictures come again."""
     writes_bos: bool = False
     """Whether the prompt keeps its BOS; False where the server puts one in front of every raw prompt."""
 
@@ -50,10 +51,10 @@ COMPLETIONS_WITH_BOS: Final = Dialect(
 )
 TGI: Final = Dialect("tgi", tgi.encode, tgi.decode, raw=True)
 TOOLKIT: Final = Dialect("toolkit", toolkit.encode, toolkit.decode, raw=True)
-HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True)
+HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True, seeds=True)
 OPENAI_IMAGES: Final = Dialect("openai_images", openai_images.encode, openai_images.decode, paints=True, most=10)
-FAL: Final = Dialect("fal", fal.encode, fal.decode, paints=True, most=4)
-TOGETHER: Final = Dialect("together", together.encode, together.decode, paints=True, most=4)
+FAL: Final = Dialect("fal", fal.encode, fal.decode, paints=True, most=4, seeds=True)
+TOGETHER: Final = Dialect("together", together.encode, together.decode, paints=True, most=4, seeds=True)
 NSCALE: Final = Dialect("nscale", nscale.encode, nscale.decode, paints=True, most=4)
 REPLICATE: Final = Dialect("replicate", replicate.encode, replicate.decode, paints=True)
 WAVESPEED: Final = Dialect("wavespeed", wavespeed.encode, wavespeed.decode, paints=True)
