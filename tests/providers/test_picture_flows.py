@@ -29,6 +29,7 @@ from painters import (
     RECORD,
     SERVED,
     House,
+    Said,
     answered,
     ask,
     at_home,
@@ -191,6 +192,34 @@ async def test_an_error_of_a_provider_has_its_type_and_its_words(
     assert type(caught.value) is kind
     assert words in caught.value.message
     assert provider in caught.value.server
+
+
+RECORDED_FROM = {
+    "fal-ai": "https://fal.run/",
+    "hf-inference": "https://router.huggingface.co/hf-inference/",
+    "replicate": "https://api.replicate.com/",
+    "together": "https://api.together.xyz/",
+}
+
+
+@pytest.mark.parametrize("provider", sorted(RECORDED_FROM))
+async def test_every_recorded_error_of_a_provider_is_one_of_ours(
+    provider: str, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = {400: BadRequest, 404: ModelNotSupportedError, 422: BadRequest, 503: ModelLoading}
+    lines = (shared / "recordings" / "errors.jsonl").read_text(encoding="utf-8").splitlines()
+    errors = [error for line in lines if (error := json.loads(line))["url"].startswith(RECORDED_FROM[provider])]
+    assert errors
+    house = House(RECORD, {})
+    async with at_home(house, monkeypatch):
+        for error in errors:
+            house.answers = {
+                POST_OF[provider]: [Said(error["body"].encode(), f"{error['status']} X", error["content_type"])]
+            }
+            with pytest.raises(HfgenError) as caught:
+                await ask(provider=provider, total_timeout=10)
+            assert type(caught.value) is kinds[error["status"]]
+            assert len(caught.value.message) > len("the server refused the request: ")
 
 
 @pytest.mark.parametrize("provider", sorted(POST_OF))
