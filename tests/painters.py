@@ -111,6 +111,14 @@ def stages(events: list[Event]) -> list[tuple[str, int | None]]:
     return [(event.stage, event.position) for event in events if isinstance(event, Progress)]
 
 
+def unseeded(visit: Visit) -> dict[str, Any]:
+    """The body of a request without the seed that hfgen draws where none is given, which no recording has."""
+    body: dict[str, Any] = json.loads(visit.body)
+    for place in (body, body.get("parameters", {})):
+        place.pop("seed", None)
+    return body
+
+
 def recorded(shared: Path, name: str) -> list[dict[str, Any]]:
     tape = yaml.safe_load((shared / "recordings" / "huggingface_hub" / name).read_text(encoding="utf-8"))
     interactions: list[dict[str, Any]] = tape["interactions"]
