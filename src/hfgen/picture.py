@@ -36,7 +36,7 @@ def picture(data: bytes) -> tuple[Media, Pixels]:
         raise BadPicture(f"the picture ({media_type}) is cut or damaged: its head does not tell its size")
     if size.width * size.height > MOST_PIXELS:
         raise BadPicture(
-            f"the picture is {size.width} x {size.height} pixels; more than {MOST_PIXELS // 10**6} million are not opened",
+            f"the picture is {size.width} x {size.height} pixels: more than {MOST_PIXELS // 10**6} million",
             hint="Ask for a smaller one (width=, height=).",
         )
     if not is_whole(media):

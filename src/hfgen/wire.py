@@ -39,6 +39,7 @@ class Target:
         base: The URL that a dialect's path is appended to, without a trailing slash.
         kind: Which server answers there.
         model: The model's name on this server's wire.
+        provider: The Inference Provider behind a router, "" where none is.
         adapter: A LoRA: its name where TGI has it beside its one model, or at a provider the file of its weights in the
             model's repository; "" for the model itself.
         token: Sent to this target's origin only; never shown.
@@ -55,6 +56,7 @@ class Target:
     path: str = ""
     label: str = ""
     adapter: str = ""
+    provider: str = ""
 
     @property
     def origin(self) -> str:

@@ -60,6 +60,7 @@ def _route(row: Row, token: str, model: str, generation: Generation, mapping: Pr
         headers=bill(generation),
         path=row.path.format(id=model),
         label=f"Hugging Face router ({mapping.provider})" if mapping else "Hugging Face router",
+        provider=mapping.provider if mapping else "",
         adapter=mapping.adapter_path if mapping else "",
     )
     return Route(row.dialect, target)

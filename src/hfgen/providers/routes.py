@@ -38,7 +38,7 @@ class Dialect:
     most: int = 1
     """How many pictures one request makes; more are asked for side by side."""
     seeds: bool = False
-    """Whether every server of it takes a seed: then hfgen draws one where none is given, so that pictures come again."""
+    """Whether every server of it takes a seed: where none is given, hfgen draws one."""
     writes_bos: bool = False
     """Whether the prompt keeps its BOS; False where the server puts one in front of every raw prompt."""
 
