@@ -1,6 +1,7 @@
 """Jobs end to end over loopback: queued, polled, fetched; and the token, which goes to the router alone."""
 
 import json
+import time
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,28 @@ async def test_a_job_at_wavespeed_is_polled_until_it_is_completed(monkeypatch: p
             events = await ask(provider="wavespeed")
     assert len(pictures(events)) == 1
     assert stages(events)[-1] in {("running", None), ("fetching", None)}
+    assert "authorization" not in store.visits[0].headers
+
+
+async def test_a_task_at_z_ai_is_polled_at_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    async with serving(store) as cdn:
+        done = {"id": "t-1", "task_status": "SUCCESS", "image_result": [{"url": f"{cdn.url}/a.png"}]}
+        house = House(
+            RECORD,
+            {
+                "POST /zai-org/api/paas/v4/async/images/generations": [
+                    said({"id": "t-1", "task_status": "PROCESSING"})
+                ],
+                "GET /zai-org/api/paas/v4/async-result/t-1": [said(done)],
+            },
+        )
+        async with at_home(house, monkeypatch):
+            start = time.monotonic()
+            events = await ask(provider="zai-org")
+    assert len(pictures(events)) == 1
+    assert 5 <= time.monotonic() - start < 10
+    assert all(visit.headers["x-source-channel"] == "hugging_face" for visit in house.visits)
     assert "authorization" not in store.visits[0].headers
 
 
