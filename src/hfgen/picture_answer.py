@@ -24,7 +24,6 @@ _PATH: Final = re.compile(r"(?:/[\w~-][\w.~-]*)+", re.ASCII)
 _FILTER: Final = re.compile(
     r"\b(?:nsfw|unsafe|safety|sensitive|moderat\w+|content (?:filter|polic|check)\w*)", re.IGNORECASE
 )
-_HINT_FILTER: Final = "Say it in other words, or ask another provider (provider=)."
 
 
 class _Item(msgspec.Struct):
@@ -121,9 +120,16 @@ def job_path(url: str) -> str:
     return path
 
 
+def filtered(words: str) -> ContentFiltered:
+    """The error for what a content filter refused or withheld."""
+    return ContentFiltered(
+        f"the content filter refused it: {words}", hint="Say it in other words, or ask another provider (provider=)."
+    )
+
+
 def failed(said: Mapping[str, Any] | bytes) -> HfgenError:
     """The error of a job that came to nothing, in the provider's words."""
     words = words_of(said_in(said) if isinstance(said, bytes) else said)
     if _FILTER.search(words):
-        return ContentFiltered(f"the content filter refused it: {words}", hint=_HINT_FILTER)
+        return filtered(words)
     return ServerError(f"the job failed: {words or 'the provider does not say why'}")

@@ -11,10 +11,9 @@ from urllib.parse import quote
 import msgspec
 
 from hfgen.asked import left_out
-from hfgen.errors import ContentFiltered
 from hfgen.events import FinishReason, Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
+from hfgen.picture_answer import body_of, failed, filtered, finished, job_path, nothing_in, parsed, picture
 from hfgen.wire import END, Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
@@ -76,7 +75,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "scheduler": asked.scheduler,
         **_adapter(generation, target),
     }
-    body = request_body({name: value for name, value in known.items() if value is not None}, generation.extra)
+    body = request_body(known, generation.extra)
     url = target.url(f"/{quote(target.model)}{_QUEUE}")
     return WireRequest(url, body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
 
@@ -122,10 +121,7 @@ def _pictures(answer: _Answer) -> Sequence[Item]:
     images = answer.images or []
     clean = [image for index, image in enumerate(images) if not (index < len(flags) and flags[index])]
     if not clean:
-        raise ContentFiltered(
-            "the content filter withheld the picture (has_nsfw_concepts)",
-            hint="Say it in other words, or ask another provider (provider=).",
-        )
+        raise filtered("the safety checker flags every picture (has_nsfw_concepts)")
     pictures = [picture(image.url, seed=answer.seed) for image in clean]
     return finished(pictures) if len(clean) == len(images) else [*pictures, FinishReason("content_filter"), END]
 

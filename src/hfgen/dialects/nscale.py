@@ -32,7 +32,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "n": asked.n if asked.n > 1 else None,
         "size": f"{asked.size.width}x{asked.size.height}" if asked.size else None,
     }
-    body = request_body({name: value for name, value in known.items() if value is not None}, generation.extra)
+    body = request_body(known, generation.extra)
     return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
 
 

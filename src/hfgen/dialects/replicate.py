@@ -4,19 +4,19 @@ Sources: huggingface_hub inference/_providers/replicate.py, replicate.com/docs/r
 with `processing` and the output already there.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from hfgen.asked import left_out
-from hfgen.errors import ServerError, UsageError
+from hfgen.errors import ServerError
 from hfgen.events import Progress
 from hfgen.generation import Generation
 from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
 from hfgen.wire import Frame, Item, Target, WireRequest
-from hfgen.wire_json import request_body
+from hfgen.wire_json import joined_below, request_body
 
 _INTERVAL: Final = 0.5  # seconds, as replicate's own client
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -45,14 +45,11 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     Raises:
         UsageError: `extra_data` (or its `input`) names a key that an argument of its own sets, or a value is no JSON.
     """
-    extra = dict(generation.extra)
-    known: dict[str, Any] = {"input": _input(generation, target, extra.pop("input", {}))}
+    joined, rest = joined_below("input", _input(generation, target), generation.extra)
     name, _, version = target.model.partition(":")
     path = "/v1/predictions" if version else f"/v1/models/{quote(name)}/predictions"
-    if version:
-        known["version"] = version
     headers = {**_HEADERS, "Prefer": "wait"}
-    body = request_body(known, extra)
+    body = request_body({"version": version or None, "input": joined}, rest)
     return WireRequest(target.url(path), body, headers=headers, dropped=left_out(generation, _TAKES))
 
 
@@ -83,13 +80,11 @@ def decode(frame: Frame) -> Sequence[Item]:
     return [Progress("running" if answer.status == "processing" else "queued"), again]
 
 
-def _input(generation: Generation, target: Target, more: object) -> dict[str, Any]:
-    """The model's own options, which differ from model to model; `extra_data["input"]` joins them."""
-    if not isinstance(more, Mapping):
-        raise UsageError(f"extra_data['input'] is a {type(more).__name__}; it must be a dict")
+def _input(generation: Generation, target: Target) -> dict[str, Any]:
+    """The model's own options, which differ from model to model."""
     asked = generation.picture
     ratio_alone = asked.wish.aspect_ratio and not (asked.wish.width or asked.wish.height)
-    known: dict[str, Any] = {
+    return {
         "prompt": generation.text,
         # Most of its own models take a ratio and no size; versions of others the size (their schemas on replicate.com).
         "aspect_ratio": asked.wish.aspect_ratio if ratio_alone and ":" not in target.model else None,
@@ -102,9 +97,3 @@ def _input(generation: Generation, target: Target, more: object) -> dict[str, An
         "scheduler": asked.scheduler,
         "lora_weights": f"https://huggingface.co/{generation.model}" if target.adapter else None,
     }
-    further = cast("Mapping[str, Any]", more)
-    known = {name: value for name, value in known.items() if value is not None}
-    clash = known.keys() & further.keys()
-    if clash:
-        raise UsageError(f"extra_data['input'] may not set {', '.join(sorted(clash))}: an argument of the call does")
-    return {**known, **further}

@@ -39,7 +39,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "steps": asked.num_inference_steps,
         "guidance_scale": asked.guidance_scale,
     }
-    body = request_body({name: value for name, value in known.items() if value is not None}, generation.extra)
+    body = request_body(known, generation.extra)
     return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
 
 

@@ -60,7 +60,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "guidance_scale": asked.guidance_scale,
         "loras": [{"path": generation.model, "scale": 1}] if target.adapter else None,
     }
-    body = request_body({name: value for name, value in known.items() if value is not None}, generation.extra)
+    body = request_body(known, generation.extra)
     url = target.url(f"/api/v3/{quote(target.model)}")
     return WireRequest(url, body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
 
