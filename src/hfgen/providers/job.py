@@ -8,22 +8,20 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import Final
 
 import msgspec
 
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
 from hfgen.events import Event, ImageResponse, Progress
 from hfgen.generation import Generation
-from hfgen.picture import LARGEST, picture, unpacked
+from hfgen.picture import picture, unpacked
 from hfgen.providers.notices import waiting
+from hfgen.providers.places import Terms, aside, fetched, host_of
 from hfgen.providers.routes import Route
-from hfgen.transport.retry import RetryBudget, retryable, wait_before
+from hfgen.transport.retry import retryable, wait_before
 from hfgen.waits import asked_wait
-from hfgen.wire import Again, Answer, Body, Exchange, Frame, Item, Marker, Named, PictureAt, WireRequest, origin_of
-
-T = TypeVar("T")
+from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, WireRequest, origin_of
 
 _LONGEST: Final = 600.0  # seconds that a job may take where the caller sets no total limit
 _FIRST_POLL: Final = 0.5  # seconds between two polls where the server does not say; it grows
@@ -32,24 +30,6 @@ _LONGEST_POLL: Final = 5.0
 _MOST_ASKED: Final = 60.0  # seconds between two polls, however long the server would have us wait
 _LOADING: Final = 20.0  # a model that is being loaded is asked for again after its estimate, but no later
 _FAREWELL: Final = 1.0  # seconds for telling the server that nobody waits for the job any more
-_MOST_FETCHES: Final = 3
-_LARGE: Final = 2**18  # bytes; more than this is read in a thread
-
-
-class Terms(NamedTuple):
-    """What all jobs of one call share.
-
-    Attributes:
-        exchange: The network.
-        deadline: On the event loop's clock, or None.
-        budget: Limits the retries of the whole process.
-        repeats: Whether a request that failed is sent again; not where another endpoint stands in.
-    """
-
-    exchange: Exchange
-    deadline: float | None
-    budget: RetryBudget
-    repeats: bool = True
 
 
 @dataclass(slots=True)
@@ -149,7 +129,7 @@ class Job:
     async def _decoded(self, frame: Frame) -> Sequence[Item]:
         data = frame.data if isinstance(frame, (Named, Body)) else frame
         try:
-            return await _aside(len(data), lambda: tuple(self._route.dialect.decode(frame)))
+            return await aside(len(data), lambda: tuple(self._route.dialect.decode(frame)))
         except HfgenError as error:
             if self.accepted or isinstance(error, BadPicture):
                 self._told, self._cancel = True, None
@@ -185,7 +165,7 @@ class Job:
     async def _hand_over(self, image: ImageResponse) -> None:
         """Say a picture, once its bytes are seen to be one."""
         try:
-            media, size = await _aside(len(image.media.data), lambda: picture(image.media.data))
+            media, size = await aside(len(image.media.data), lambda: picture(image.media.data))
         except HfgenError:
             self._told = True
             raise
@@ -213,7 +193,7 @@ class Job:
             try:
                 data = await self._fetched(place.url)
                 source = "" if place.url.startswith("data:") else place.url
-                media, _ = await _aside(len(data), partial(picture, data))
+                media, _ = await aside(len(data), partial(picture, data))
                 revised = place.revised_prompt
                 await self._hand_over(ImageResponse(media, seed=place.seed, revised_prompt=revised, source_url=source))
             except HfgenError as error:
@@ -223,19 +203,10 @@ class Job:
 
     async def _fetched(self, url: str) -> bytes:
         if url[:5].lower() == "data:":
-            return (await _aside(len(url), lambda: unpacked(url))).data
-        host = _host(url)
+            return (await aside(len(url), lambda: unpacked(url))).data
+        host = host_of(url)
         self._say(Progress("fetching", f"from {host}" if host else ""))
-        exchange, target, limits = self._terms.exchange, self._route.target, self._asked.limits
-        for failures in range(1, _MOST_FETCHES + 1):
-            try:
-                return await exchange.download(url, target, limits, LARGEST)
-            except HfgenError as error:
-                wait = wait_before(error, failures, host, self._terms.budget)
-                if wait is None or failures == _MOST_FETCHES or self._too_late(wait):
-                    raise
-            await asyncio.sleep(wait)
-        raise AssertionError  # the last round returns or raises
+        return await fetched(url, self._route.target, self._asked.limits, self._terms)
 
     async def _wait_after(self, error: HfgenError) -> None:
         """Wait until it makes sense to send the same again.
@@ -256,8 +227,7 @@ class Job:
         await asyncio.sleep(wait)
 
     def _too_late(self, wait: float) -> bool:
-        deadline = self._terms.deadline
-        return deadline is not None and self._loop.time() + wait >= deadline
+        return self._terms.too_late(self._loop.time() + wait)
 
     def _placed(self, request: WireRequest) -> WireRequest:
         """A follow-up stays at the server that was asked, whatever address the answer names.
@@ -298,15 +268,3 @@ class Job:
 def _told_wait(answer: Answer) -> float | None:
     wait = asked_wait({name.lower(): value for name, value in answer.headers.items()})
     return None if wait is None else min(wait, _MOST_ASKED)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
-async def _aside(size: int, work: Callable[[], T]) -> T:
-    """Do it here, or in a thread where it takes long enough to be felt by other streams."""
-    return work() if size < _LARGE else await asyncio.to_thread(work)

@@ -21,8 +21,9 @@ from hfgen.errors import (
 )
 from hfgen.events import Event, Finish, FinishReason, ImageResponse, Progress, Usage
 from hfgen.generation import Generation
-from hfgen.providers.job import Job, Terms
+from hfgen.providers.job import Job
 from hfgen.providers.notices import say_dropped
+from hfgen.providers.places import Terms
 from hfgen.providers.routes import Route
 from hfgen.wire import WireRequest
 

@@ -24,9 +24,9 @@ from hfgen.events import Event, Progress, Resumed
 from hfgen.generation import Generation
 from hfgen.providers.attempt import Attempt, out_of_time
 from hfgen.providers.continuing import Continuation, Form, continued, forms, rendered
-from hfgen.providers.job import Terms
 from hfgen.providers.jobs import Jobs
 from hfgen.providers.notices import say_dropped
+from hfgen.providers.places import Terms
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued

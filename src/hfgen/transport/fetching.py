@@ -19,7 +19,7 @@ from hfgen.limits import Limits
 from hfgen.transport.addresses import Address, Reach, is_local_name, literal, reach, reachable_from
 from hfgen.transport.connections import Connections
 from hfgen.transport.proxies import proxy_for
-from hfgen.transport.reading import HttpAnswer
+from hfgen.transport.reading import HttpAnswer, TooLarge
 from hfgen.wire import Target, origin_of
 
 if TYPE_CHECKING:
@@ -121,7 +121,10 @@ async def bounded(answer: HttpAnswer, most: int) -> bytes:
     told = answer.headers.get("Content-Length", "")
     if told.isdecimal() and int(told[:20]) > most:
         raise BadPicture(f"the picture is larger than {most} bytes ({told[:20]}): it is not read")
-    return await answer.whole(most)
+    try:
+        return await answer.whole(most)
+    except TooLarge as error:
+        raise BadPicture(f"the picture is too large: {error.message}") from None
 
 
 def unfetched(error: Exception, host: str) -> HfgenError:
@@ -131,9 +134,9 @@ def unfetched(error: Exception, host: str) -> HfgenError:
     if isinstance(error, TimeoutError):
         return TimedOut(f"the picture did not come from {host} within {LONGEST:g} s")
     status = error.status if isinstance(error, ResponseError) else 404
-    said = error.message if isinstance(error, HfgenError) else ""
+    said = error.message.partition(": ")[2] if isinstance(error, HfgenError) else ""
     wait = error.retry_after if isinstance(error, ResponseError) else None
-    return ServerError(f"the picture cannot be fetched from {host}: {said}", status=status, retry_after=wait)
+    return ServerError(f"the picture cannot be fetched from {host} (status {status}): {said}", status=status, retry_after=wait)
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:

@@ -102,7 +102,10 @@ class Session:
             ):
                 return await bounded(answer, most)
         except (TimeoutError, ResponseError, ModelNotSupportedError) as error:
-            raise unfetched(error, host) from error
+            failed = unfetched(error, host)
+            if failed is error:
+                raise
+            raise failed from error
 
     @contextlib.asynccontextmanager
     async def _opened(
