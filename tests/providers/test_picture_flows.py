@@ -118,6 +118,40 @@ async def test_a_model_that_nobody_paints_with_is_refused_early(monkeypatch: pyt
             await ask()
 
 
+@pytest.mark.parametrize(
+    ("more", "size"),
+    [
+        ({}, (1376, 768)),
+        ({"config": {"diffusers": {"_class_name": "QwenImagePipeline"}}}, (1664, 928)),
+        ({"tags": ["base_model:adapter:stabilityai/stable-diffusion-xl-base-1.0"]}, (1344, 768)),
+    ],
+)
+async def test_a_ratio_becomes_the_size_that_the_model_of_the_record_likes(
+    more: dict[str, object], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House({**RECORD, **more}, {POST_OF["together"]: [said({"data": [{"b64_json": PACKED}]})]})
+    async with at_home(house, monkeypatch):
+        await ask(provider="together", aspect_ratio="landscape")
+    sent = json.loads(house.visits[0].body)
+    assert (sent["width"], sent["height"]) == size
+
+
+async def test_the_weights_that_the_mapping_names_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = {"fal-ai": {**SERVED["fal-ai"], "providerId": "fal-ai/lora", "adapterWeightsPath": "pixel.safetensors"}}
+    house = House(
+        {**RECORD, "inferenceProviderMapping": served},
+        {"POST /fal-ai/fal-ai/lora?_subdomain=queue": [said({"images": [{"url": f"data:image/png;base64,{PACKED}"}]})]},
+    )
+    async with at_home(house, monkeypatch):
+        events = await ask("nerijs/pixel-art-xl")
+    sent = json.loads(house.visits[0].body)
+    assert sent["loras"] == [
+        {"path": "https://huggingface.co/nerijs/pixel-art-xl/resolve/main/pixel.safetensors", "scale": 1}
+    ]
+    assert sent["model_name"] == "stabilityai/stable-diffusion-xl-base-1.0"
+    assert pictures(events)[0].media.data == PNG
+
+
 async def test_a_full_path_of_openai_s_image_route_is_asked_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House({}, {"POST /v1/images/generations": [said({"data": [{"b64_json": PACKED, "revised_prompt": "so"}]})]})
     async with serving(house) as server:
