@@ -1,7 +1,6 @@
 """What a picture's bytes show, what is refused, and where a picture may be saved."""
 
 import base64
-import os
 from pathlib import Path
 
 import pytest
@@ -89,8 +88,10 @@ def test_what_is_no_picture_is_said_to_be_none(data: bytes, error: type[HfgenErr
         picture(data)
 
 
-@given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM", b"RIFF1234WEBP", b"\0\0\0\x20ftypavif"]),
-       st.binary(max_size=300))  # fmt: skip
+MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM", b"RIFF1234WEBP", b"\0\0\0\x20ftypavif")
+
+
+@given(st.sampled_from(MAGIC), st.binary(max_size=300))
 def test_no_bytes_whatever_are_more_than_refused(magic: bytes, rest: bytes) -> None:
     media = Media(magic + rest, sniff(magic + rest))
 
@@ -168,7 +169,7 @@ def test_a_folder_that_is_a_link_is_where_it_points_to(tmp_path: Path) -> None:
     path = image_of(png()).save(tmp_path / "link")
 
     assert path.parent == tmp_path / "real"
-    assert not os.path.islink(path)
+    assert not path.is_symlink()
 
 
 def test_a_name_that_is_too_long_or_holds_a_nul_is_the_systems_error(tmp_path: Path) -> None:

@@ -29,10 +29,15 @@ from hfgen.errors import (
 from hfgen.events import Event, FinishReason, ImageResponse, Progress, Usage
 from hfgen.generation import Generation, Picture, Sampling
 from hfgen.limits import Limits
+from hfgen.messages import Messages
 from hfgen.picture import unpacked
+from hfgen.providers.huggingface import HuggingFaceInference
+from hfgen.providers.jobs import Jobs
 from hfgen.providers.pipeline import Call, stream
+from hfgen.providers.places import Terms
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Dialect, Route
+from hfgen.transport.retry import RetryBudget
 from hfgen.transport.session import Session
 from hfgen.wire import END, Again, Body, Frame, Item, PictureAt, Target, WireRequest
 from loopback import Server, Visit, serving
@@ -123,6 +128,7 @@ class Provider:
     def __init__(self, *polls: Callable[[Visit], Awaitable[None]]) -> None:
         self.polls = list(polls)
         self.seen: Counter[str] = Counter()
+        self.polled = asyncio.Event()
         self.cancelled = asyncio.Event()
 
     async def __call__(self, visit: Visit) -> None:
@@ -132,6 +138,7 @@ class Provider:
             case "paint":
                 await say(visit, {"stage": "queued", "position": 2}, {"follow": "/poll/1", "cancel": "/cancel/1"})
             case "poll":
+                self.polled.set()
                 await (self.polls.pop(0) if len(self.polls) > 1 else self.polls[0])(visit)
             case "cancel":
                 self.cancelled.set()
@@ -298,8 +305,7 @@ async def test_a_task_that_is_cancelled_cancels_its_job() -> None:
     provider = Provider(never)
     async with serving(provider) as server:
         task = asyncio.create_task(all_of(paint(server)))
-        while not provider.seen["poll"]:
-            await asyncio.sleep(0.01)
+        await provider.polled.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -460,6 +466,19 @@ async def test_a_picture_at_a_bad_address_leaves_the_others() -> None:
     assert len(images(events)) == 1
 
 
+async def test_a_job_without_a_deadline_has_one_all_the_same() -> None:
+    provider = Provider(running)
+    async with serving(provider) as server, Session() as session:
+        route = Route(Dialect("toy", encode, decode, paints=True), Target(server.url + "/api", model="m"))
+        terms = Terms(session, None, RetryBudget(), longest=0.3)
+        with pytest.raises(TimedOut, match=r"not done within 0\.3 s") as caught:
+            async with Jobs(Generation("m", prompt="a fox"), route, terms) as jobs:
+                while await jobs.read():
+                    pass
+    assert "total_timeout" in caught.value.hint
+    assert provider.cancelled.is_set()
+
+
 async def test_an_answer_without_a_picture_is_an_error() -> None:
     async def talk(visit: Visit) -> None:
         await say(visit, "end")
@@ -467,3 +486,38 @@ async def test_an_answer_without_a_picture_is_an_error() -> None:
     async with serving(talk) as server:
         with pytest.raises(ServerError, match="without a picture"):
             await all_of(paint(server))
+
+
+async def test_a_text_stream_goes_on_while_twenty_jobs_are_polled_in_its_loop() -> None:
+    """A call that blocks the loop would be an error here, as in every test (see `conftest.unblocked`)."""
+    told = asyncio.Event()
+
+    async def until_told(visit: Visit) -> None:
+        await (done if told.is_set() else running)(visit)
+
+    provider = Provider(until_told)
+
+    async def talk(visit: Visit) -> None:
+        if visit.path.startswith("/api/"):
+            await provider(visit)
+        elif visit.method == "GET":
+            await visit.answer(b'{"data": [{"id": "m"}]}')
+        else:
+            await visit.begin_stream()
+            for _ in range(100):
+                await visit.event('{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}')
+            await visit.event('{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}')
+            await visit.end_stream()
+
+    async with serving(talk) as server:
+        jobs = [asyncio.create_task(all_of(paint(server))) for _ in range(20)]
+        await provider.polled.wait()
+        conversation: Messages = [{"role": "user", "content": "x"}]
+        events = await all_of(
+            HuggingFaceInference.create_async_generator("m", conversation, api_base=f"{server.url}/v1")
+        )
+        assert not any(job.done() for job in jobs)
+        told.set()
+        pictures = [images(await job) for job in jobs]
+    assert sum(event == "a" for event in events) == 100
+    assert [len(each) for each in pictures] == [1] * 20

@@ -3,12 +3,15 @@
 import asyncio
 import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from certificates import make_certificates
 from hfgen.errors import BadPicture, ConnectionFailed, HfgenError, ServerError
 from hfgen.limits import Limits
 from hfgen.transport.addresses import Address, Reach, reach
+from hfgen.transport.connections import tls
 from hfgen.transport.session import Session
 from hfgen.wire import Target
 from loopback import Server, Visit, serving
@@ -118,6 +121,23 @@ async def test_a_name_is_resolved_once_and_the_checked_address_is_dialled() -> N
         assert await fetched(f"http://cdn.example:{server.port}/a.png", at_loopback(server), names) == GIVE
         assert names.asked == ["cdn.example"]
         assert server.visits[0].headers["host"] == f"cdn.example:{server.port}"
+
+
+async def test_the_certificate_is_that_of_the_name_though_an_address_is_dialled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = make_certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", certificates.authority)
+    tls.cache_clear()
+    try:
+        async with serving(give) as api, serving(give, tls=certificates.server()) as cdn:
+            target, at = at_loopback(api), f":{cdn.port}/a.png"
+            assert await fetched(f"https://localhost{at}", target, Names(["127.0.0.1"])) == GIVE
+            with pytest.raises(ConnectionFailed, match="no secure connection"):
+                await fetched(f"https://other.example{at}", target, Names(["127.0.0.1"]))
+            assert len(cdn.visits) == 1
+    finally:
+        tls.cache_clear()
 
 
 async def test_each_redirect_is_checked_anew() -> None:

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
 from hfgen.events import Event, ImageResponse, Progress
 from hfgen.generation import Generation
+from hfgen.media import Media
 from hfgen.picture import picture, unpacked
 from hfgen.providers.notices import waiting
 from hfgen.providers.places import Terms, aside, fetched, host_of
@@ -23,7 +23,6 @@ from hfgen.transport.retry import retryable, wait_before
 from hfgen.waits import asked_wait
 from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, WireRequest, origin_of
 
-_LONGEST: Final = 600.0  # seconds that a job may take where the caller sets no total limit
 _FIRST_POLL: Final = 0.5  # seconds between two polls where the server does not say; it grows
 _GROWTH: Final = 1.3
 _LONGEST_POLL: Final = 5.0
@@ -123,7 +122,7 @@ class Job:
                     for item in await self._decoded(frame):
                         await self._take(item, turn, answer)
         if self.accepted and self._terms.deadline is None and self._clock.when() is None:
-            self._clock.reschedule(self._loop.time() + _LONGEST)
+            self._clock.reschedule(self._loop.time() + self._terms.longest)
         return turn
 
     async def _decoded(self, frame: Frame) -> Sequence[Item]:
@@ -193,8 +192,8 @@ class Job:
             try:
                 data = await self._fetched(place.url)
                 source = "" if place.url.startswith("data:") else place.url
-                media, _ = await aside(len(data), partial(picture, data))
                 revised = place.revised_prompt
+                media = Media(data, "")  # the bytes will show what it is
                 await self._hand_over(ImageResponse(media, seed=place.seed, revised_prompt=revised, source_url=source))
             except HfgenError as error:
                 failed = failed or error
@@ -217,7 +216,7 @@ class Job:
         self._failures += 1
         if self._told or self.came or not retryable(error) or not (self.accepted or self._terms.repeats):
             raise error
-        if isinstance(error, ModelLoading) and self._loop.time() - self._since < _LONGEST:
+        if isinstance(error, ModelLoading) and self._loop.time() - self._since < self._terms.longest:
             wait: float | None = min(error.retry_after or _FIRST_POLL * self._failures, _LOADING)
         else:
             wait = wait_before(error, self._failures, self._route.target.base, self._terms.budget)
@@ -250,7 +249,7 @@ class Job:
     def _late(self) -> TimedOut:
         limit = "the total time limit has passed"
         if self._terms.deadline is None:
-            limit = f"the job was not done within {_LONGEST:g} s"
+            limit = f"the job was not done within {self._terms.longest:g} s"
         return TimedOut(limit, hint="Allow more with total_timeout=.")
 
     async def _farewell(self) -> None:

@@ -1,7 +1,10 @@
 """Pictures that lie at an address: fetched at once, for the address is good for minutes only."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +27,7 @@ class Terms(NamedTuple):
         exchange: The network.
         deadline: On the event loop's clock, or None.
         budget: Limits the retries of the whole process.
+        longest: Seconds that a job may take from its acceptance on, where there is no deadline.
         repeats: Whether a request that failed is sent again; not where another endpoint stands in.
     """
 
@@ -31,6 +35,7 @@ class Terms(NamedTuple):
     deadline: float | None
     budget: RetryBudget
     repeats: bool = True
+    longest: float = 600.0
 
     def too_late(self, moment: float) -> bool:
         """Whether the deadline has passed by then."""
@@ -63,5 +68,15 @@ def host_of(url: str) -> str:
 
 
 async def aside(size: int, work: Callable[[], T]) -> T:
-    """Do it here, or in a thread where it takes long enough to be felt by other streams."""
-    return work() if size < _LARGE else await asyncio.to_thread(work)
+    """Do it here, or in a thread where it takes long enough to be felt by other streams.
+
+    The thread is one for all: several would take the interpreter's lock in turns, and the event loop would wait for
+    each of them.
+    """
+    return work() if size < _LARGE else await asyncio.get_running_loop().run_in_executor(_reader(os.getpid()), work)
+
+
+@cache
+def _reader(_: int) -> ThreadPoolExecutor:
+    """That of this process: a thread does not live on in a fork."""
+    return ThreadPoolExecutor(1, "hfgen-pictures")

@@ -134,9 +134,12 @@ def unfetched(error: Exception, host: str) -> HfgenError:
     if isinstance(error, TimeoutError):
         return TimedOut(f"the picture did not come from {host} within {LONGEST:g} s")
     status = error.status if isinstance(error, ResponseError) else 404
-    said = error.message.partition(": ")[2] if isinstance(error, HfgenError) else ""
     wait = error.retry_after if isinstance(error, ResponseError) else None
-    return ServerError(f"the picture cannot be fetched from {host} (status {status}): {said}", status=status, retry_after=wait)
+    said = error.message if isinstance(error, HfgenError) else ""
+    if not isinstance(error, ServerError):
+        said = said.partition(": ")[2]  # without "the server does not accept the token", of a link that has expired
+    failed = f"the picture cannot be fetched from {host} (status {status}): {said}"
+    return ServerError(failed, status=status, retry_after=wait)
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
