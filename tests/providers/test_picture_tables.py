@@ -83,6 +83,7 @@ def asked(row: Row, adapter: str = "") -> WireRequest:
 def test_the_tables_have_a_row_for_each_provider_that_paints() -> None:
     assert list(table("Providers")) == sorted(IMAGE_PROVIDERS)
     assert list(table("Options")) == sorted(IMAGE_PROVIDERS)
+    assert f"| {', '.join(sorted(IMAGE_PROVIDERS))} |" in (DOCS.parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("provider", sorted(IMAGE_PROVIDERS))
