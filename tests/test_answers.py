@@ -10,6 +10,7 @@ import pytest
 from hfgen.answers import error_of_answer, error_of_event
 from hfgen.errors import (
     BadRequest,
+    ContentFiltered,
     EndpointPaused,
     HfgenError,
     MissingAuth,
@@ -187,7 +188,12 @@ def test_a_date_to_wait_for_is_measured_by_our_clock_where_the_server_tells_none
         (b'{"error":{"message":"x y","http_status_code":422}}', "", BadRequest, "x y"),
         (b'{"object":"error","message":"no such thing"}', "", ServerError, "no such thing"),
         (b'error: {"code":400,"message":"too long","type":"invalid_request_error"}', "", BadRequest, "too long"),
-        (b'{"error":{"message":"no","type":"invalid_request_error","code":"content_filter"}}', "", BadRequest, "no"),
+        (
+            b'{"error":{"message":"no","type":"invalid_request_error","code":"content_filter"}}',
+            "",
+            ContentFiltered,
+            "no",
+        ),
         (b'{"error":{"message":"half \\ud83d"}}', "", ServerError, "half"),
     ],
 )

@@ -12,6 +12,7 @@ import msgspec
 
 from hfgen.errors import (
     BadRequest,
+    ContentFiltered,
     EndpointPaused,
     HfgenError,
     MissingAuth,
@@ -31,6 +32,8 @@ T = TypeVar("T")
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid", "cf-ray")
 _LONGEST_ID: Final = 128
 _RETRYABLE: Final = frozenset({408, 409, 425})
+# OpenAI and Azure; fal has it as the `type` of a detail (docs.fal.ai, model errors).
+_FILTERED: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
 _UNKNOWN_MODEL: Final = frozenset({"model_not_supported", "model_not_found"})
 
 # Said of the model or of its route; what is said of a parameter ("response_format is not supported by …") is not.
@@ -81,6 +84,7 @@ _STATUS_OF_TYPE: Final[Mapping[str, int]] = {
 
 _LEADS: Final[Mapping[type[HfgenError], str]] = {
     BadRequest: "the server refused the request",
+    ContentFiltered: "the content filter refused it",
     MissingAuth: "the server does not accept the token",
     PaymentRequired: "the account has no credit left",
     ModelNotSupportedError: "the server does not have this model or route",
@@ -96,6 +100,7 @@ _HINT_GONE: Final = (
 )
 _HINT_UNAVAILABLE: Final = "Try again in a while, or ask another server or provider."
 _HINTS: Final[Mapping[type[HfgenError], str]] = {
+    ContentFiltered: "Say it in other words, or ask another provider (provider=).",
     MissingAuth: "Check the token (HF_TOKEN, `hf auth login`, api_key=) and its rights: "
     "https://huggingface.co/settings/tokens",
     PaymentRequired: "Buy credits or subscribe at https://huggingface.co/settings/billing, "
@@ -215,7 +220,10 @@ def _classified(status: int, said: Mapping[str, Any], wait: float | None, wordle
 
 
 def _kind(status: int, said: Mapping[str, Any], words: str) -> type[HfgenError]:
-    code = _dict(said.get("error")).get("code") or said.get("code")
+    inner = _dict(said.get("error"))
+    code = inner.get("code") or said.get("code")
+    if not _FILTERED.isdisjoint(_kinds(said, inner)):
+        return ContentFiltered
     unknown = isinstance(code, str) and code in _UNKNOWN_MODEL
     if unknown or status in (404, 410) or _NO_ROUTE.search(words):
         return ModelNotSupportedError
@@ -232,6 +240,17 @@ def _kind(status: int, said: Mapping[str, Any], words: str) -> type[HfgenError]:
     if status in _RETRYABLE:
         return ResponseError
     return ServerError if status >= 500 or status == 424 else BadRequest  # noqa: PLR2004
+
+
+def _kinds(said: Mapping[str, Any], inner: Mapping[str, Any]) -> Iterator[str]:
+    """Every name that an error gives to itself."""
+    details: object = said.get("detail")
+    places = (
+        said,
+        inner,
+        *(_dict(item) for item in cast("list[object]", details if isinstance(details, list) else [])),
+    )
+    yield from (_text(place.get(key)) for place in places for key in ("code", "type", "error_type"))
 
 
 def _statuses(values: tuple[object, ...]) -> Iterator[int]:

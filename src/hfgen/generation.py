@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from hfgen.errors import UnknownOption, UsageError
 from hfgen.limits import Limits
 from hfgen.messages import Message, Messages, check_messages, ends_with_assistant
-from hfgen.sizes import Size, size_of
+from hfgen.sizes import Size, Wish, wish_of
 
 Mode: TypeAlias = Literal["auto", "chat", "raw", "image"]
 Action: TypeAlias = Literal["next", "continue", "variant"]
@@ -84,7 +84,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is asked of a text-to-image model; sizes in pixels."""
+    """What is asked of a text-to-image model; `wish` becomes `size` once it is known what the model likes."""
 
     size: Size | None = None
     n: int = 1
@@ -92,6 +92,7 @@ class Picture:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: str | None = None
+    wish: Wish = field(default_factory=Wish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +199,12 @@ def generation(
         stream=stream,
         sampling=_sampling({**sampling, **options}),
         picture=Picture(
-            size=size_of(aspect_ratio, width, height),
             n=_at_least("n", options.get("n", 1), 1),
             negative_prompt=options.get("negative_prompt"),
             num_inference_steps=options.get("num_inference_steps"),
             guidance_scale=options.get("guidance_scale"),
             scheduler=options.get("scheduler"),
+            wish=wish_of(aspect_ratio, width, height),
         ),
         tools=None if (tools := options.get("tools")) is None else tuple(tools),
         tool_choice=options.get("tool_choice"),

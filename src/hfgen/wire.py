@@ -40,7 +40,8 @@ class Target:
         kind: Which server answers there.
         model: The model's name on this server's wire.
         provider: The Inference Provider behind a router, "" where none is.
-        adapter: A LoRA adapter that TGI has for its one model, "" for the model itself.
+        adapter: A LoRA: its name where TGI has it beside its one model, or at a provider the file of its weights in the
+            model's repository; "" for the model itself.
         token: Sent to this target's origin only; never shown.
         headers: Further headers of every request to this target.
         path: The full path given by the user in place of the dialect's own, or "".

@@ -13,6 +13,7 @@ from hfgen.prompts.inputs import render
 from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
 from hfgen.providers.verbatim import Verbatim
+from hfgen.sizes import native_of, size_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: s
         UsageError: Pictures in a conversation that has to be sent as plain text, or nothing to paint.
     """
     if route.dialect.paints:
-        return Plan(replace(generation, prompt=_to_paint(generation)), route, facts=facts)
+        picture = replace(generation.picture, size=size_for(generation.picture.wish, native_of(facts)))
+        return Plan(replace(generation, prompt=_to_paint(generation), picture=picture), route, facts=facts)
     if not route.dialect.raw:
         return Plan(generation, route, facts=facts)
     if generation.prompt is None and any(True for _ in images_of(generation.messages)):
