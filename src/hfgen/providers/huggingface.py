@@ -12,11 +12,12 @@ from typing_extensions import Unpack, override
 
 from hfgen.errors import HfgenError, UsageError
 from hfgen.events import Event, FinishReason, Progress, Usage
-from hfgen.generation import Generation, Options, check_options, check_type, generation
+from hfgen.generation import Generation, generation
 from hfgen.hub import catalogue
 from hfgen.hub.client import MODEL_DATA, find_token, get_model_data
 from hfgen.limits import Limits
 from hfgen.messages import Messages
+from hfgen.options import Options, check_options, check_type
 from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
 from hfgen.providers.endpoint import plan_endpoint
 from hfgen.providers.pipeline import Call, stream as run
