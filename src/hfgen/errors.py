@@ -14,12 +14,14 @@ HfgenError
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
+│  │  └─ ContentFiltered  what was asked, or what came of it, is not allowed there
 │  ├─ MissingAuth      401 403
 │  ├─ PaymentRequired  402
 │  ├─ RateLimited      429
 │  ├─ ModelLoading     503 while the weights are loaded
 │  ├─ EndpointPaused   the owner has switched the endpoint off
 │  └─ ServerError      5xx, and answers that are not what they claim to be
+│     └─ BadPicture    cut, damaged, too large, or where no picture may be fetched
 └─ StreamError                        after the first byte; `partial` is the text so far
    ├─ GenerationError                 the server said that it gave up
    └─ TruncatedStream                 it fell silent without an end
@@ -175,6 +177,10 @@ class BadRequest(ResponseError):
     http_status = 400
 
 
+class ContentFiltered(BadRequest):
+    """The server's filter refused the prompt or its own picture; the message is the server's."""
+
+
 class MissingAuth(ResponseError):
     """No token, a wrong one, or one without the right."""
 
@@ -210,6 +216,10 @@ class EndpointPaused(ResponseError):
 
 class ServerError(ResponseError):
     """The server failed, or its answer is not an answer."""
+
+
+class BadPicture(ServerError):
+    """A picture that is cut, damaged or too large, or that lies where none may be fetched; asking again costs anew."""
 
 
 class StreamError(HfgenError):

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
+from hfgen.events import Event
 from hfgen.limits import Limits
 
 ServerKind: TypeAlias = Literal[
@@ -38,6 +39,7 @@ class Target:
         base: The URL that a dialect's path is appended to, without a trailing slash.
         kind: Which server answers there.
         model: The model's name on this server's wire.
+        provider: The Inference Provider behind a router, "" where none is.
         adapter: A LoRA adapter that TGI has for its one model, "" for the model itself.
         token: Sent to this target's origin only; never shown.
         headers: Further headers of every request to this target.
@@ -53,6 +55,7 @@ class Target:
     path: str = ""
     label: str = ""
     adapter: str = ""
+    provider: str = ""
 
     @property
     def origin(self) -> str:
@@ -74,13 +77,34 @@ class WireRequest:
     """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
 
     url: str
+    """Whole, or from `/` on: then it stands below the target's base (a job that is asked for by its path)."""
     body: bytes | None = None
-    method: Literal["GET", "POST", "DELETE"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
     """Seconds to wait before sending: a job that is polled."""
     dropped: tuple[str, ...] = ()
     """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
+    cancel: "WireRequest | None" = None
+    """Sent when the caller leaves while this one is waited for: it ends the job at the server."""
+    stays: bool = False
+    """Whether no redirect takes it to another origin: its address came over the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The job still runs: the same request once more, after some seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureAt:
+    """A picture that is ready at an address, which is fetched at once, without the token."""
+
+    url: str
+    seed: int | None = None
+    revised_prompt: str = ""
 
 
 class Named(NamedTuple):
@@ -110,6 +134,9 @@ class Marker(Enum):
 
 END: Final = Marker.END
 
+Item: TypeAlias = Event | WireRequest | Again | PictureAt | Marker
+"""What a dialect reads out of a frame."""
+
 
 class Answer(Protocol):
     """An answer whose head has come and was a success."""
@@ -131,5 +158,13 @@ class Exchange(Protocol):
 
         Raises:
             HfgenError: No answer, none in time, or one that is an error (an error status, read to the end).
+        """
+        ...
+
+    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+        """What lies at an address that came over the wire, without the token of any other origin.
+
+        Raises:
+            HfgenError: Nothing comes, more than `most` bytes, or nothing may be fetched there.
         """
         ...

@@ -10,8 +10,9 @@ from aiohttp import web
 from command_line import Talker, hfgen, hfgen_bytes
 from hub_server import serving_hub
 from loopback import Visit, serving
+from pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x04\x00\x00\x00\x03\x00\x08\x02\x00\x00\x00"
+PNG = png(1024, 768)
 
 
 @pytest.mark.parametrize(

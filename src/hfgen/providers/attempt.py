@@ -1,4 +1,4 @@
-"""One attempt at an answer: a request, and those that its dialect asks for in its turn (a job that is polled)."""
+"""One attempt at an answer of text: a request, and what comes of it. Pictures come as `jobs`."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -6,15 +6,13 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self
 
-import msgspec
-
 from hfgen.errors import HfgenError, ServerError, TimedOut, TruncatedStream
-from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
+from hfgen.events import Event, FinishReason, Resumed, Usage
 from hfgen.generation import Generation
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
-from hfgen.wire import Answer, Exchange, Frame, Marker, WireRequest
+from hfgen.wire import Again, Answer, Exchange, Frame, Item, Marker, PictureAt, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
 
@@ -140,13 +138,10 @@ class Attempt:
                 self._error = error
         return events
 
-    def _taken(self, item: Event | WireRequest | Marker) -> Iterable[Event]:
-        if isinstance(item, WireRequest):
-            self._next = item
-            return ()
-        if self._join is not None:
-            return self._joined(item, *self._join)
-        return self.shape.feed(self._signed(item) if isinstance(item, ImageResponse) else item)
+    def _taken(self, item: Item) -> Iterable[Event]:
+        if isinstance(item, (WireRequest, Again, PictureAt)):
+            return ()  # of jobs, which no language of text has
+        return self.shape.feed(item) if self._join is None else self._joined(item, *self._join)
 
     def _joined(self, item: Event | Marker, join: Join, resumed: Resumed) -> Iterable[Event]:
         """What an event adds to the text before the break, once it is certain that it does."""
@@ -176,22 +171,12 @@ class Attempt:
             except (TimeoutError, HfgenError):
                 pass
         await self._close(None, None, None)
-        if self._next is not None or (self.shape.complete and self._join is None):
+        if self.shape.complete and self._join is None:
             return
         if self.shape.started:
             self._error = TruncatedStream("the stream ended without a finish reason: the answer is cut")
         else:
             self._error = ServerError("the server answered with nothing", hint="Try again, or ask another server.")
-
-    def _signed(self, image: ImageResponse) -> ImageResponse:
-        asked = self._generation
-        return msgspec.structs.replace(
-            image,
-            prompt=image.prompt or asked.text,
-            model=image.model or asked.model,
-            server=image.server or self._route.target.name,
-            seed=asked.sampling.seed if image.seed is None else image.seed,
-        )
 
     async def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

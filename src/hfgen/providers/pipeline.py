@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from hfgen.errors import HfgenError, StreamError
 from hfgen.events import Event
-from hfgen.providers.recovery import Recovery, Way, waiting
+from hfgen.providers.notices import waiting
+from hfgen.providers.recovery import Recovery, Way
 from hfgen.transport.retry import BUDGET, RetryBudget
 from hfgen.wire import Exchange
 

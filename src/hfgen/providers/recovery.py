@@ -13,7 +13,6 @@ from hfgen.errors import (
     BadRequest,
     GenerationError,
     HfgenError,
-    ModelLoading,
     PromptError,
     ResponseError,
     StreamError,
@@ -25,7 +24,9 @@ from hfgen.events import Event, Progress, Resumed
 from hfgen.generation import Generation
 from hfgen.providers.attempt import Attempt, out_of_time
 from hfgen.providers.continuing import Continuation, Form, continued, forms, rendered
+from hfgen.providers.jobs import Jobs
 from hfgen.providers.notices import say_dropped
+from hfgen.providers.places import Terms
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
@@ -74,17 +75,22 @@ class Recovery:
         self._resumed = 0
         self._ruled_out: dict[tuple[int, Form], HfgenError] = {}
         self._form: Form | None = None
+        self._jobs: Jobs | None = None
 
-    async def attempt(self) -> Attempt:
-        """The next attempt: at the whole answer, or at the rest of it.
+    async def attempt(self) -> Attempt | Jobs:
+        """The next attempt: at the whole answer, or at the rest of it; pictures come as jobs.
 
         Raises:
             HfgenError: It cannot be planned, or no endpoint can go on with the answer.
         """
         self._attempts += 1
         self._form = None
+        self._jobs = None
         if not self._shape.started:
             self._plan = await self._planned()
+            if self._plan.route.dialect.paints:
+                self._jobs = self._painting(self._plan)
+                return self._jobs
             self._shape = _shape(self._plan)
             told = self._attempts > 1 or not self._plan.trimmed
             news = () if told else (Progress("trimmed", self._plan.trimmed),)
@@ -104,6 +110,9 @@ class Recovery:
         """The last events of a complete answer."""
         assert self._plan is not None  # noqa: S101 - there was an attempt
         target = self._plan.route.target
+        if self._jobs is not None:
+            self._budget.succeeded(target.base)
+            return self._jobs.end()
         self._budget.succeeded(target.base, self._attempts)
         return list(self._shape.end(target.model, target.name, self._attempts))
 
@@ -120,6 +129,8 @@ class Recovery:
         if self._plan is not None:
             target = self._plan.route.target
             error.at(server=target.name, model=target.model)
+        if self._jobs is not None:
+            return self._paint_elsewhere_after(error, self._jobs)
         error.at(attempts=self._attempts)
         return self._go_on_after(error) if self._shape.started else self._repeat_after(error)
 
@@ -152,6 +163,21 @@ class Recovery:
         return self._asking(
             Request(rest.generation, rest.route), (rest.join, Resumed(self._attempts, reason, rest.route.target.name))
         )
+
+    def _painting(self, plan: Plan) -> Jobs:
+        """Jobs repeat what may be repeated themselves; where another endpoint stands in, they leave it to that one."""
+        last = self._place + 1 >= len(self._ways)
+        terms = Terms(self._exchange, self._deadline, self._budget, repeats=last)
+        return Jobs(plan.generation, plan.route, terms)
+
+    def _paint_elsewhere_after(self, error: HfgenError, jobs: Jobs) -> float:
+        """The next endpoint at once, as long as none has taken any of the work."""
+        error.at(attempts=jobs.sent)
+        hopeless = isinstance(error, (UsageError, PromptError, BadRequest))
+        if hopeless or jobs.accepted or self._place + 1 >= len(self._ways):
+            raise error
+        self._place += 1
+        return 0.0
 
     def _repeat_after(self, error: HfgenError) -> float:
         """The next endpoint at once, or the same one after a while."""
@@ -206,11 +232,6 @@ class Recovery:
         broken = kind(f"the answer broke off: {cut.message}{why}", hint=cut.hint, partial=self._shape.text)
         broken.__cause__ = error
         return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
-
-
-def waiting(error: HfgenError) -> Progress:
-    """Says what a wait is for."""
-    return Progress("loading" if isinstance(error, ModelLoading) else "waiting", detail=error.message)
 
 
 def _shape(plan: Plan) -> Shape:

@@ -58,6 +58,7 @@ def _route(row: Row, token: str, model: str, generation: Generation, provider: s
         token=token,
         headers=bill(generation),
         path=row.path.format(id=model),
+        provider=provider,
         label=f"Hugging Face router ({provider})" if provider else "Hugging Face router",
     )
     return Route(row.dialect, target)

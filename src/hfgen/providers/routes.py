@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
-from hfgen.events import Event
 from hfgen.generation import Generation
-from hfgen.wire import Frame, Marker, ServerKind, Target, WireRequest
+from hfgen.wire import Frame, Item, ServerKind, Target, WireRequest
 
 Want: TypeAlias = Literal["chat", "raw", "image"]
 
@@ -18,11 +17,15 @@ class Dialect:
 
     name: str
     encode: Callable[[Generation, Target], WireRequest]
-    decode: Callable[[Frame], Sequence[Event | WireRequest | Marker]]
+    decode: Callable[[Frame], Sequence[Item]]
     raw: bool = False
     """Whether it sends a prompt that hfgen rendered, in place of the messages."""
     paints: bool = False
     """Whether its prompt says what a picture shows."""
+    most: int = 1
+    """How many pictures one request makes; more are asked for side by side."""
+    seeds: bool = False
+    """Whether every server of it takes a seed: where none is given, hfgen draws one."""
     writes_bos: bool = False
     """Whether the prompt keeps its BOS; False where the server puts one in front of every raw prompt."""
 
@@ -35,7 +38,7 @@ COMPLETIONS_WITH_BOS: Final = Dialect(
 )
 TGI: Final = Dialect("tgi", tgi.encode, tgi.decode, raw=True)
 TOOLKIT: Final = Dialect("toolkit", toolkit.encode, toolkit.decode, raw=True)
-HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True)
+HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True, seeds=True)
 
 
 @dataclass(frozen=True, slots=True)

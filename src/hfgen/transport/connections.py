@@ -64,7 +64,7 @@ class Connections:
             self._loop = loop
         key = proxy if proxy is not None and is_socks(proxy) else ""
         if key not in self._clients:
-            self._clients[key] = _client(_connector(key))
+            self._clients[key] = new_client(_connector(key))
         return self._clients[key]
 
     async def close(self) -> None:
@@ -78,7 +78,8 @@ class Connections:
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(client.close(), loop))
 
 
-def _client(connector: "aiohttp.BaseConnector") -> "aiohttp.ClientSession":
+def new_client(connector: "aiohttp.BaseConnector") -> "aiohttp.ClientSession":
+    """A client on a connector, with nothing added to requests that hfgen does not add itself."""
     import aiohttp  # noqa: PLC0415
 
     return aiohttp.ClientSession(

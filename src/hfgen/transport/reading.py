@@ -22,6 +22,13 @@ _PATIENCE: Final = 10.0  # seconds for the words of an error: its status alone i
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid")
 
 
+class TooLarge(ServerError):
+    """A body beyond the size that was allowed; it would be no smaller the next time."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body is larger than {most} bytes: it is not read", status=413)
+
+
 class HttpAnswer:
     """An answer whose head was a success; see `wire.Answer`.
 
@@ -126,7 +133,7 @@ class Incoming:
             while chunk := await self.chunk():
                 data += chunk
                 if len(data) > most:
-                    raise ServerError(f"the body is larger than {most} bytes: it is not read")
+                    raise TooLarge(most)
                 if chunk.isspace():  # what servers send to keep a connection open while they work
                     self.silence.bare()
                 else:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hfgen.errors import (
+    BadPicture,
     ConnectionFailed,
     HfgenError,
     ModelLoading,
@@ -89,7 +90,7 @@ def retryable(error: HfgenError) -> bool:
     if isinstance(error, (TimedOut, ModelLoading, RateLimited, StreamError)):
         return True
     if isinstance(error, ServerError):
-        return error.status in _PASSING
+        return not isinstance(error, BadPicture) and error.status in _PASSING
     return isinstance(error, ResponseError) and error.status in _BUSY
 
 
