@@ -12,7 +12,7 @@ from hfgen.limits import Limits
 from hfgen.messages import Message, Messages, check_messages, ends_with_assistant
 from hfgen.sizes import Size, size_of
 
-Mode: TypeAlias = Literal["auto", "chat", "raw"]
+Mode: TypeAlias = Literal["auto", "chat", "raw", "image"]
 Action: TypeAlias = Literal["next", "continue", "variant"]
 SpecialTokens: TypeAlias = Literal["keep", "neutralise", "refuse"]
 
@@ -23,12 +23,13 @@ class Options(TypedDict, total=False, closed=True):
     Sampling: `top_p, top_k, min_p, stop, repetition_penalty, presence_penalty, frequency_penalty, logprobs` (True, or
     how many alternatives). Form: `tools, tool_choice, response_format, chat_template` (the name of one of the model's
     templates, or the source of another: hfgen then renders the prompt itself), `chat_template_kwargs`. Route:
-    `provider, bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
-    scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
-    `strict` (raise where hfgen would warn), `special_tokens_in_content`, `heal` (go on with an answer that broke off:
-    True wherever the text can be checked, False never; left out, where the server is known to continue exactly). `fit`
-    (True: of a conversation longer than the known context the oldest turns are left out; False: it is sent as it is),
-    `isolate` (True: templates run in a process of their own, for a server that renders those of any model).
+    `provider, bill_to, mode` (`auto`, `chat`, `raw`, `image`). Images: `n, negative_prompt, num_inference_steps,
+    guidance_scale, scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`.
+    Manners: `strict` (raise where hfgen would warn), `special_tokens_in_content`, `heal` (go on with an answer that
+    broke off: True wherever the text can be checked, False never; left out, where the server is known to continue
+    exactly). `fit` (True: of a conversation longer than the known context the oldest turns are left out; False: it is
+    sent as it is), `isolate` (True: templates run in a process of their own, for a server that renders those of any
+    model).
     """
 
     top_p: float | None

@@ -56,6 +56,20 @@ def save_as(file: str | os.PathLike[str], data: bytes) -> Path:
     return _written(path.parent.resolve() / path.name, data)
 
 
+def replace_own(file: Path, data: bytes) -> None:
+    """Put other bytes into a file of our own, in one step: a reader sees the old ones or the new ones.
+
+    Raises:
+        OSError: As the system says; the file is as it was.
+    """
+    hidden = file.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        _write_new(hidden, data)
+        hidden.replace(file)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
 def _written(path: Path, data: bytes) -> Path:
     """By way of another name in the same folder, linked to its own name once all of it is on the disk."""
     hidden = path.with_name(f".{secrets.token_hex(8)}.part")

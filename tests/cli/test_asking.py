@@ -128,15 +128,17 @@ async def test_standard_input_that_is_no_question_is_said_so(data: bytes, said: 
 
 
 async def test_a_picture_goes_into_a_pipe_as_its_bytes() -> None:
+    picture = png(1024, 768)
+
     async def talk(visit: Visit) -> None:
         if visit.method == "GET":
             await visit.answer(b'"Ok"' if visit.path == "/health" else b"", status="200 OK")
         else:
-            await visit.answer(PNG, "image/png")
+            await visit.answer(picture, "image/png")
 
     async with serving(talk) as server:
         code, out, err = await hfgen_bytes("--api-base", server.url, "-o", "aspect_ratio", "1:1", "a fox")
-    assert (code, out) == (0, PNG)
+    assert (code, out) == (0, picture)
     assert b"picture: image/png 1024x768" in err
 
 

@@ -89,9 +89,12 @@ def _row(server: ServerFacts, want: Want) -> Row:
     """A server without a chat route gets the rendered prompt."""
     row = SERVERS.get((server.kind, want)) or (SERVERS.get((server.kind, "raw")) if want == "chat" else None)
     if row is None:
-        asked = "makes no pictures" if want == "image" else "takes no raw prompt"
+        if want == "image":
+            raise ModelNotSupportedError(
+                f"{server.name} makes no pictures", hint="Ask a server that runs a text-to-image model."
+            )
         raise ModelNotSupportedError(
-            f"{server.name} {asked}", hint="Ask another server, or leave out mode=, prompt= and action=."
+            f"{server.name} takes no raw prompt", hint="Ask another server, or leave out mode=, prompt= and action=."
         )
     return row
 

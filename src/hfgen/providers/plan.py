@@ -41,8 +41,13 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
     """Which kind of request answers this, by the facts and never by the name.
 
     Raises:
-        ModelNotSupportedError: The model's task is neither text nor pictures.
+        ModelNotSupportedError: The model's task is neither text nor pictures, or not the pictures that were asked for.
     """
+    if generation.mode == "image" and facts.task and not facts.makes_images:
+        raise ModelNotSupportedError(
+            f"{facts.id} is a model for {facts.task}: it makes no pictures",
+            hint="`hfgen models --task text-to-image` lists the models that do.",
+        )
     if facts.makes_images or known_task(generation) == "text-to-image":
         return "image"
     if facts.task and not facts.makes_text:
@@ -58,7 +63,8 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
-    paints = generation.picture.size is not None or generation.model in catalogue.IMAGE_MODELS
+    named = generation.model in catalogue.IMAGE_MODELS
+    paints = generation.mode == "image" or generation.picture.size is not None or named
     return "text-to-image" if paints else ""
 
 
