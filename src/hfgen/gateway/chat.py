@@ -29,9 +29,11 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     """
     request = Request(scope, receive)
     upstream: Upstream = request.app.state.upstream
+    token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), ChatRequest)
-    several = answers(upstream, asked, arguments(asked, upstream.settings.limits), scope.get("hfgen.token"))
-    answer_id, created, model = f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), asked.model or ""
+    several = answers(upstream, asked, arguments(asked, upstream.settings.limits), token)
+    answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
+    model = await upstream.name_of(asked.model, token)
     if not asked.stream:
         body = whole(answer_id, created, model, await gathered(several, receive))
         await Response(body, media_type="application/json")(scope, receive, send)
