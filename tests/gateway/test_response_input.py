@@ -8,12 +8,14 @@ import pytest
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.response_input import arguments
 from hfgen.gateway.response_schema import ResponsesRequest
-from hfgen.gateway.settings import Limits
+from hfgen.gateway.settings import Limits, Settings
+
+PICTURE = "data:image/png;base64,AAAA"
 
 
 def asked(given: Any, **more: Any) -> dict[str, Any]:
     request = msgspec.convert({"input": given, **more}, ResponsesRequest)
-    return arguments(request, Limits(max_tokens=100))
+    return arguments(request, Settings(limits=Limits(max_tokens=100)))
 
 
 def test_a_text_is_the_user_s_and_instructions_are_the_system_s() -> None:
@@ -29,10 +31,10 @@ def test_parts_of_text_alone_are_one_text() -> None:
 
 
 def test_a_picture_stays_a_part() -> None:
-    parts = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:x", "detail": "low"}]
+    parts = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": PICTURE, "detail": "low"}]
     assert asked([{"role": "user", "content": parts}])["messages"][0]["content"] == [
         {"type": "text", "text": "a"},
-        {"type": "image_url", "image_url": {"url": "data:x", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}},
     ]
 
 

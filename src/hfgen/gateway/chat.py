@@ -11,9 +11,10 @@ from starlette.types import Receive, Scope, Send
 
 from hfgen.gateway.asking import answers, sampling
 from hfgen.gateway.chat_chunks import DONE, ChatChunks, fault, summed, whole
+from hfgen.gateway.conversation import checked
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.schema import ChatRequest, read
-from hfgen.gateway.settings import Limits
+from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import gathered, stream
 from hfgen.gateway.upstream import Upstream
 
@@ -31,7 +32,7 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     upstream: Upstream = request.app.state.upstream
     token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), ChatRequest)
-    several = answers(upstream, asked, arguments(asked, upstream.settings.limits), token)
+    several = answers(upstream, asked, arguments(asked, upstream.settings), token)
     answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
     model = await upstream.name_of(asked.model, token)
     if not asked.stream:
@@ -49,13 +50,17 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     await stream(list(zip(several, worded, strict=True)), end, fails, Outbox(send, STREAM_HEADERS), receive)
 
 
-def arguments(asked: ChatRequest, limits: Limits) -> dict[str, Any]:
-    """The request as arguments of `create_async_generator`."""
+def arguments(asked: ChatRequest, settings: Settings) -> dict[str, Any]:
+    """The request as arguments of `create_async_generator`.
+
+    Raises:
+        Refusal: The conversation is none, or out of bounds.
+    """
     given = {name: getattr(asked, name) for name in _FORM}
     most = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     found: dict[str, Any] = {
-        "messages": asked.messages,
-        **sampling(asked, most, limits),
+        "messages": checked(asked.messages, settings),
+        **sampling(asked, most, settings.limits),
         **{name: value for name, value in given.items() if value is not None},
     }
     if asked.logprobs:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from hfgen.gateway.conversation import checked
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.response_schema import Item, Part, ResponsesRequest, TextForm, Tool, ToolChoice
-from hfgen.gateway.settings import Limits
+from hfgen.gateway.settings import Settings
 
 _LOGPROBS: Final = "message.output_text.logprobs"
 _STATE: Final = {
@@ -18,16 +19,16 @@ _TURN: Final = ("reasoning_content", "content", "tool_calls")
 _FORMS: Final = ("text", "json_object", "json_schema")
 
 
-def arguments(asked: ResponsesRequest, limits: Limits) -> dict[str, Any]:
+def arguments(asked: ResponsesRequest, settings: Settings) -> dict[str, Any]:
     """The request as arguments of `create_async_generator`.
 
     Raises:
         Refusal: It asks for what this gateway does not have; the field is named.
     """
     _check_state(asked)
-    ceiling, most = limits.max_tokens, asked.max_output_tokens
+    ceiling, most = settings.limits.max_tokens, asked.max_output_tokens
     found: dict[str, Any] = {
-        "messages": messages_of(asked.input, asked.instructions),
+        "messages": checked(messages_of(asked.input, asked.instructions), settings, "input"),
         "max_tokens": ceiling if most is None else most if ceiling is None else min(most, ceiling),
         "temperature": asked.temperature,
         "top_p": asked.top_p,

@@ -33,7 +33,7 @@ async def responses(scope: Scope, receive: Receive, send: Send) -> None:
     token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), ResponsesRequest)
     try:
-        events = upstream.answer(asked.model or "", arguments(asked, upstream.settings.limits), token)
+        events = upstream.answer(asked.model or "", arguments(asked, upstream.settings), token)
     except UsageError as error:
         raise refusal(error) from error
     wording = ResponseEvents(_head(asked, await upstream.name_of(asked.model, token)))

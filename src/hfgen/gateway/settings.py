@@ -41,6 +41,7 @@ class Settings:
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
+        image_urls: Pictures in conversations may be named by an address, which the server behind then fetches.
         log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
         drain: Seconds that running answers get when the gateway is told to stop.
@@ -55,6 +56,7 @@ class Settings:
     public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
+    image_urls: bool = False
     log_text: bool = False
     limits: Limits = field(default_factory=Limits)
     drain: float = 30.0
