@@ -54,8 +54,8 @@ async def test_the_prompt_is_shown_with_its_tokens_apart_from_what_only_looks_li
     ]
     assert answer["special_tokens"] == ["<s>", "<|user|>", "</s>", "<|assistant|>"]
     assert (answer["model"], answer["token_count"]) == ("toy", 3)
-    assert answer["template"]["name"] == "default"
-    assert "/props" in answer["template"]["source"]
+    assert answer["template_name"] == "default"
+    assert "/props" in answer["template"]
 
 
 async def test_a_chat_that_asks_for_its_prompt_gets_it_and_nothing_is_generated() -> None:

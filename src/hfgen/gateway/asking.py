@@ -10,6 +10,7 @@ from hfgen.gateway.schema import ChatRequest, Sampling
 from hfgen.gateway.settings import Limits, Settings
 from hfgen.gateway.telling import Events
 from hfgen.gateway.upstream import Upstream
+from hfgen.messages import ends_with_assistant
 
 _MOST_ANSWERS: Final = 16
 # Options that have the same name here and there.
@@ -59,6 +60,9 @@ def chat_arguments(asked: ChatRequest, settings: Settings) -> dict[str, Any]:
     if asked.logprobs:
         found["logprobs"] = asked.top_logprobs or True
     if asked.continue_final_message:
+        if not ends_with_assistant(found["messages"]):
+            name = "continue_final_message"
+            raise Refusal(400, f"{name}: the last message is not the assistant's", param=name, code="invalid_value")
         found["action"] = "continue"
     if asked.parallel_tool_calls is not None and asked.tools:
         found["extra_data"] = {"parallel_tool_calls": asked.parallel_tool_calls}

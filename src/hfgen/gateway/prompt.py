@@ -1,7 +1,6 @@
 """`POST /v1/prompt`: the exact prompt that a model gets in a conversation, in place of its answer."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -43,8 +42,10 @@ async def inspected(upstream: Upstream, asked: ChatRequest, token: str | None) -
     return Response(msgspec.json.encode(_body(seen, tokens)), media_type="application/json")
 
 
-def _body(seen: Inspected, tokens: int | None) -> Mapping[str, Any]:
+def _body(seen: Inspected, tokens: int | None) -> dict[str, Any]:
+    """The prompt, whole and in pieces, and where it comes from: a template, a family's layout, the server."""
     pieces = list(pieces_of(seen.prompt, seen.asked, seen.facts))
+    source = source_of(seen.asked, seen.facts)
     return {
         "object": "prompt",
         "model": seen.asked.model,
@@ -52,18 +53,9 @@ def _body(seen: Inspected, tokens: int | None) -> Mapping[str, Any]:
         "pieces": [{"text": text, "special": special} for text, special in pieces],
         "special_tokens": list(dict.fromkeys(text for text, special in pieces if special)),
         "token_count": tokens,
-        "template": _template(seen),
-        "trimmed": seen.trimmed or None,
-    }
-
-
-def _template(seen: Inspected) -> dict[str, Any]:
-    """Where the prompt comes from: a template of the model, its family's layout, or the server's own rendering."""
-    source = source_of(seen.asked, seen.facts)
-    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest() if source else None
-    return {
-        "source": seen.rendered_by or seen.facts.template_source,
-        "name": template_name(seen.asked, seen.facts) if source else None,
+        "template": seen.rendered_by or seen.facts.template_source,
+        "template_name": template_name(seen.asked, seen.facts) if source else None,
+        "template_sha256": hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest() if source else None,
         "family": None if source or seen.rendered_by else seen.facts.family or "unknown",
-        "sha256": digest,
+        "trimmed": seen.trimmed or None,
     }
