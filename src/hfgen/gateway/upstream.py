@@ -10,7 +10,14 @@ from hfgen.events import Progress
 from hfgen.gateway.names import Route, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
-from hfgen.providers.huggingface import HuggingFaceInference
+from hfgen.generation import Options, generation
+from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
+from hfgen.hub.client import find_token
+from hfgen.limits import Limits
+from hfgen.providers.huggingface import HuggingFaceInference, is_local
+from hfgen.providers.inspection import Inspected
+from hfgen.providers.inspector import inspect, token_count
+from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
 _log: Final = logging.getLogger("hfgen.gateway")
@@ -42,6 +49,45 @@ class Upstream:
         routes = routes_of(model or self.settings.model, self.settings.names)
         answers = [self._answer(route, asked, token) for route in routes]
         return answers[0] if len(answers) == 1 else _first_that_answers(answers)
+
+    async def name_of(self, model: str | None, token: str | None = None) -> str:
+        """What an answer calls its model: as the caller named it, else the one that answers a request without a name.
+
+        It is "" where the server behind says of none, or nothing at all: then the answer says why.
+        """
+        settings = self.settings
+        if named := model or settings.model:
+            return named
+        key = token or settings.upstream_key
+        try:
+            if not settings.api_base:
+                return LOCAL if is_local("", key or await find_token()) else DEFAULT_MODEL
+            facts = await detect(self.session, parse_api_base(settings.api_base[0]), key)
+        except HfgenError:
+            return ""
+        return next(iter(facts.models), "")
+
+    async def inspect(self, model: str, asked: Mapping[str, Any], token: str | None = None) -> Inspected:
+        """The exact prompt that the preferred route's model gets; arguments as for `answer`.
+
+        Raises:
+            HfgenError: It cannot be known.
+        """
+        settings = self.settings
+        route = routes_of(model or settings.model, settings.names)[0]
+        name = HuggingFaceInference.get_model(route.model) if route.model else ""
+        form: Options = {"tools": asked.get("tools"), "chat_template_kwargs": asked.get("chat_template_kwargs")}
+        sampling = {"max_tokens": asked["max_tokens"]}
+        nothing = (None, None, None)
+        request = generation(
+            name, asked["messages"], None, asked.get("action"), sampling, nothing, None, Limits(), form
+        )
+        base = route.api_base or next(iter(settings.api_base), "")
+        return await inspect(request, self.session, api_base=base, api_key=token or settings.upstream_key)
+
+    async def count(self, seen: Inspected) -> int | None:
+        """The tokens of a prompt, None where nobody here can count them."""
+        return await token_count(seen, self.session)
 
     def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
         settings = self.settings
