@@ -17,6 +17,7 @@ from hfgen.gateway.images import images
 from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
+from hfgen.gateway.openapi import openapi
 from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
 from hfgen.gateway.prompt import prompt
 from hfgen.gateway.responses import responses
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
             Route("/ready", health, methods=["GET"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
             Route("/metrics", meters.page, methods=["GET"]),
         ],
         exception_handlers=HANDLERS,
