@@ -59,3 +59,10 @@ def test_where_addresses_are_allowed_they_are_those_of_the_web() -> None:
 
 def test_what_is_no_conversation_is_refused_by_its_place() -> None:
     assert refusal_of([{"role": "robot", "content": "Hi"}]).startswith("messages[0]['role']")
+
+
+def test_parts_of_text_alone_become_one_text_and_pictures_stay_parts() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    text, mixed = checked([{"role": "user", "content": parts}, *shown(DATA)], Settings())
+    assert text == {"role": "user", "content": "ab"}
+    assert mixed == shown(DATA)[0]

@@ -53,6 +53,25 @@ async def test_a_conversation_is_answered_in_one_piece() -> None:
     assert answer["usage"]["completion_tokens"] == 2
 
 
+@pytest.mark.parametrize("route", ["chat/completions", "completions"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_an_answer_names_the_model_that_the_caller_did_not(route: str, streams: bool) -> None:
+    body = {**HELLO, "prompt": "a", "stream": streams}
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:
+        if streams:
+            said = [json.loads(data) for data in (await events(f"{url}/v1/{route}", body))[:-1]]
+        else:
+            said = [(await post(f"{url}/v1/{route}", body))[1]]
+    assert {answer["model"] for answer in said} == {"toy"}
+
+
+async def test_text_in_parts_reaches_the_server_as_text() -> None:
+    parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:
+        await post(f"{url}/v1/chat/completions", {"messages": [{"role": "user", "content": parts}]})
+    assert json.loads(server.visits[-1].body)["messages"] == [{"role": "user", "content": "Hello"}]
+
+
 async def test_a_conversation_is_streamed_with_its_usage_at_the_end() -> None:
     asked = {"model": "toy", **HELLO, "stream": True, "stream_options": {"include_usage": True}}
     async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:

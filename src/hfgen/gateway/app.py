@@ -17,11 +17,13 @@ from hfgen.gateway.images import images
 from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
+from hfgen.gateway.openapi import openapi
 from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
 from hfgen.gateway.prompt import prompt
 from hfgen.gateway.responses import responses
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.shares import Shares
+from hfgen.gateway.tasks import tasks
 from hfgen.gateway.upstream import Upstream
 from hfgen.transport.session import Session
 
@@ -51,8 +53,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route(PICTURES + "{name}", shown, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{name:path}", model, methods=["GET"]),
+            Route("/", Raw(tasks), methods=["POST"]),
+            Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
             Route("/ready", health, methods=["GET"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
             Route("/metrics", meters.page, methods=["GET"]),
         ],
         exception_handlers=HANDLERS,

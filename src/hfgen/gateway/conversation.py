@@ -10,13 +10,13 @@ from typing import Any, Final, cast
 from hfgen.errors import UsageError
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Settings
-from hfgen.messages import Messages, check_messages, images_of
+from hfgen.messages import Message, Messages, check_messages, images_of, text_of
 
 _ADDRESSES: Final = ("http://", "https://")
 
 
 def checked(conversation: Sequence[dict[str, Any]], settings: Settings, field: str = "messages") -> Messages:
-    """The conversation, if it is one and within bounds.
+    """The conversation, if it is one and within bounds; what is text alone in it is a text.
 
     Args:
         conversation: As the caller sent it.
@@ -39,7 +39,15 @@ def checked(conversation: Sequence[dict[str, Any]], settings: Settings, field: s
         raise _refused(field, f"at most {limits.pictures} pictures are taken, and these are {len(pictures)}")
     for url in pictures:
         _check_picture(url, settings, field)
-    return messages
+    return [_plain(message) for message in messages]
+
+
+def _plain(message: Message) -> Message:
+    """Parts of text alone become one text: smolagents sends them so, and many a template takes nothing but text."""
+    content = message.get("content")
+    if content is None or isinstance(content, str) or any(part.get("type") != "text" for part in content):
+        return message
+    return {**message, "content": text_of(content)}
 
 
 def _check_picture(url: str, settings: Settings, field: str) -> None:

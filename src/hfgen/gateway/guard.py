@@ -102,7 +102,8 @@ class Guard:
         scope["hfgen.token"] = token or None
         scope["hfgen.caller"] = digest(token or key).hex()[:12]
         path: str = scope["path"]
-        if not self._keys or path in _OPEN or path.startswith(_OPEN_BELOW):
+        reads = scope["method"] in ("GET", "HEAD")
+        if not self._keys or (reads and (path in _OPEN or path.startswith(_OPEN_BELOW))):
             return
         if not _any_equal(found, self._keys):
             words = "the API key is wrong" if key else "an API key is needed: Authorization: Bearer KEY"

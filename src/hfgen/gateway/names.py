@@ -28,5 +28,10 @@ def route_of(word: str) -> Route:
 
 
 def routes_of(name: str, names: Mapping[str, tuple[str, ...]]) -> tuple[Route, ...]:
-    """The routes behind a caller's name, the preferred one first; an unknown name is a model's own."""
-    return tuple(route_of(word) for word in names.get(name, (name,)))
+    """The routes behind a caller's name, the preferred one first.
+
+    An unknown name is a model's own, whatever it spells: only the configuration names addresses, else any caller could
+    send the gateway, and its key, anywhere.
+    """
+    words = names.get(name)
+    return (Route(name),) if words is None else tuple(map(route_of, words))

@@ -16,7 +16,7 @@ PICTURES: Final = "/v1/images/files/"
 """Below this they are."""
 _HOUR: Final = 3600.0
 # Whatever the bytes are, a browser takes them for nothing but a picture, and runs nothing in them.
-_HEADERS: Final = {
+AS_A_PICTURE: Final = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cache-Control": "no-store",
@@ -76,4 +76,4 @@ async def shown(request: Request) -> Response:
     media = request.app.state.pictures.get(request.path_params["name"])
     if media is None:
         raise Refusal(404, "no such picture; each is kept for an hour at most", code="no_such_picture")
-    return Response(media.data, headers=_HEADERS, media_type=media.media_type)
+    return Response(media.data, headers=AS_A_PICTURE, media_type=media.media_type)
