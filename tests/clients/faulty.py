@@ -32,7 +32,7 @@ _CLASSES: Final = {
     "s401": "AuthenticationError",
     "s402": "APIStatusError",
     "s404": "NotFoundError",
-    "s422": "UnprocessableEntityError",
+    "s422": "BadRequestError",
     "s429_long": "RateLimitError",
     "s503_forever": "InternalServerError",
     "header_stall_forever": "InternalServerError",
