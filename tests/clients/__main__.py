@@ -1,7 +1,8 @@
 """Drive the gateway with the clients that people have: `scripts/clients [NAME …] [--home FOLDER] [--budget SECONDS]`.
 
 Each gets an environment of its own, and two gateways: one before a server whose answers are known, which asks for a
-key, and one before the real engine. What does not install within the budget is skipped, and said.
+key, and one before the real engine. What does not install within the budget is skipped, and said. `faults`, with the
+authors' catalogue beside the checkout, plays all of it behind the gateway and openai's client in front.
 """
 
 import argparse
@@ -15,10 +16,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from clients.environments import CLIENTS, Absent, command
+from clients.environments import CLIENTS, Absent, command, python
+from clients.faulty import report
 from clients.scripted import scripted
+from faults.__main__ import SHARED
 
 KEY: Final = "a-key-of-the-tests"
+_FAULTS: Final = "faults"
 _PATIENCE: Final = 90.0  # seconds for one client's program
 
 
@@ -62,14 +66,28 @@ async def drive(names: list[str], home: Path, budget: float) -> int:
 
 
 async def _driven(name: str, home: Path, left: float, environment: dict[str, str]) -> bool:
-    began = time.monotonic()
+    """Whether nothing was wrong; what cannot be had is not wrong, but said."""
     try:
         if left <= 0:
             raise Absent("the budget is spent")
-        words = await asyncio.to_thread(command, CLIENTS[name], home / name.replace(" ", "-"), left)
+        if name == _FAULTS:
+            return await _faults(home, left)
+        return await _ran(name, home / name.replace(" ", "-"), left, environment)
     except Absent as why:
         print(f"{name}: SKIPPED, {why}", flush=True)
         return True
+
+
+async def _faults(home: Path, left: float) -> bool:
+    if not SHARED.is_dir():
+        raise Absent("the catalogue of faults is kept beside the authors' checkout")
+    interpreter = await asyncio.to_thread(python, CLIENTS["openai"].needs, home / "openai", left)
+    return await report(interpreter, set())
+
+
+async def _ran(name: str, home: Path, left: float, environment: dict[str, str]) -> bool:
+    began = time.monotonic()
+    words = await asyncio.to_thread(command, CLIENTS[name], home, left)
     installed = time.monotonic()
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, env=environment)
     try:
@@ -85,14 +103,15 @@ async def _driven(name: str, home: Path, left: float, environment: dict[str, str
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(CLIENTS)}; all of them without any")
+    known = [*CLIENTS, _FAULTS]
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(known)}; all of them without any")
     parser.add_argument("--home", type=Path, help="where the environments are made, and kept for the next time")
     parser.add_argument("--budget", type=float, default=150.0, help="seconds after which no client is begun")
     given = parser.parse_args()
-    if unknown := set(given.names) - set(CLIENTS):
+    if unknown := set(given.names) - set(known):
         parser.error(f"no such client: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="hfgen-clients-") as made:
-        return 1 if asyncio.run(drive(given.names or list(CLIENTS), given.home or Path(made), given.budget)) else 0
+        return 1 if asyncio.run(drive(given.names or known, given.home or Path(made), given.budget)) else 0
 
 
 if __name__ == "__main__":

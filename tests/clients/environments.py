@@ -37,6 +37,7 @@ CLIENTS: Final = {
     "smolagents": Client("smol_agents.py", ("smolagents[openai]",)),
     "npm openai": Client("openai_npm.mjs", ("openai",)),
     "curl": Client("curl.sh"),
+    "schemathesis": Client("schema_fuzz.py", ("schemathesis>=4",)),
 }
 
 

@@ -6,15 +6,14 @@ it as an error of its own kind: an answer that ends early and looks whole is wha
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clients.environments import CLIENTS, PROGRAMS, python
+from clients.environments import PROGRAMS
 from faults.__main__ import SHARED, table
 from faults.catalogue import Demand, Entry, demand, entries
 from faults.outcome import Outcome, Verdict, beside_the_text
@@ -26,6 +25,7 @@ from hfgen.gateway.settings import Settings
 from hfgen.limits import Limits
 
 KEY: Final = "Zq7key999999qZvisible"
+_MOST: Final = 100_000  # without a number a raw completion has 16 tokens, as OpenAI's has
 # The scenes that are only another address.
 _ELSEWHERE: Final = {"conn_refused": "refused", "conn_blackhole": "blackhole"}
 _CLASSES: Final = {
@@ -86,7 +86,7 @@ async def _jobs(upstream: Upstream, chosen: list[Run], stack: AsyncExitStack) ->
             "model": model,
             "chat": run.case.dialect == "chat",
             "prompt": _prompt(run),
-            "max_tokens": run.asked.max_tokens,
+            "max_tokens": run.asked.max_tokens or _MOST,
             "twice": run.entry.id == "keepalive_stale",
         }
 
@@ -170,8 +170,3 @@ async def report(interpreter: Path, only: set[str]) -> bool:
     print(f"{len(seen) - len(red)} of {len(seen)} as perfect, {healed} of them healed unseen, ", end="")
     print(f"{sum(one.kind == 'truncated' for one in seen)} truncated, {time.monotonic() - began:.0f} s")
     return not red
-
-
-if __name__ == "__main__":
-    where = python(CLIENTS["openai"].needs, Path(sys.argv[1]), 120)
-    sys.exit(0 if asyncio.run(report(where, set(sys.argv[2:]))) else 1)

@@ -22,7 +22,10 @@ def test_the_configuration_may_name_servers() -> None:
 
 @pytest.mark.parametrize("spelt", ["toy@{url}", "@{url}", "{url}", "{url}/v1/chat/completions"])
 async def test_a_caller_may_not(spelt: str) -> None:
-    async with serving(says_hi) as named, serving(says_hi) as other:
-        async with gateway(Settings(api_base=(named.url,), upstream_key="a-secret")) as url:
-            await post(f"{url}/v1/chat/completions", {"model": spelt.format(url=other.url), **HELLO})
+    async with (
+        serving(says_hi) as named,
+        serving(says_hi) as other,
+        gateway(Settings(api_base=(named.url,), upstream_key="a-secret")) as url,
+    ):
+        await post(f"{url}/v1/chat/completions", {"model": spelt.format(url=other.url), **HELLO})
     assert other.visits == []
