@@ -37,7 +37,8 @@ _concealed: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 def conceal(secret: str | None) -> None:
     """Remember a secret, so that `redact` hides it wherever it turns up in this process."""
     if secret and len(secret) >= _SHORTEST_SECRET:
-        _concealed[secret] = _spellings(secret)
+        if secret not in _concealed:
+            _concealed[secret] = _spellings(secret)
         _concealed.move_to_end(secret)
         while len(_concealed) > _MOST_SECRETS:
             _concealed.popitem(last=False)

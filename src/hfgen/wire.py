@@ -40,7 +40,8 @@ class Target:
         kind: Which server answers there.
         model: The model's name on this server's wire.
         provider: The Inference Provider behind a router, "" where none is.
-        adapter: A LoRA adapter that TGI has for its one model, "" for the model itself.
+        adapter: A LoRA: its name where TGI has it beside its one model, or at a provider the file of its weights in the
+            model's repository; "" for the model itself.
         token: Sent to this target's origin only; never shown.
         headers: Further headers of every request to this target.
         path: The full path given by the user in place of the dialect's own, or "".
@@ -72,6 +73,10 @@ class Target:
         return self.base + (self.path or path)
 
 
+LARGEST_TEXT: Final = 16 * 2**20
+"""Bytes of an answer in words: far more than any model says."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
@@ -85,6 +90,8 @@ class WireRequest:
     """Seconds to wait before sending: a job that is polled."""
     dropped: tuple[str, ...] = ()
     """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
+    largest: int = 64 * 2**20
+    """Bytes of a body that is no event stream; more are not read. Pictures are large."""
     cancel: "WireRequest | None" = None
     """Sent when the caller leaves while this one is waited for: it ends the job at the server."""
     stays: bool = False
@@ -143,10 +150,18 @@ class Answer(Protocol):
 
     status: int
     headers: Mapping[str, str]
-    request_id: str
+
+    @property
+    def request_id(self) -> str:
+        """The server's own name for the request, "" where it gives none."""
+        ...
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body."""
+        ...
+
+    def bare(self) -> None:
+        """What was read last held no payload: its sender lives no longer for it than for a comment."""
         ...
 
 

@@ -44,6 +44,9 @@ class Replay:
                 return frames
         return ()
 
+    def bare(self) -> None:
+        """Nothing is timed here."""
+
 
 async def told(dialect: Dialect, chunks: Sequence[bytes]) -> tuple[list[Event], str]:
     """The events of a stream, and the error it ended with."""

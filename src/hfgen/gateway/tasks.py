@@ -85,6 +85,8 @@ def _arguments(given: TaskParameters, limits: Limits) -> dict[str, Any]:
             raise _refused(name, "hfgen's routes have no such thing; leave it out")
     if given.best_of is not None and given.best_of > 1:
         raise _refused("best_of", "one answer is made; leave it out")
+    if given.max_new_tokens is not None and given.max_new_tokens < 1:
+        raise _refused("max_new_tokens", "it must be at least 1")
     asks = _LONGEST if given.max_new_tokens is None else given.max_new_tokens
     found: dict[str, Any] = {name: getattr(given, name) for name in _AS_THEY_ARE}
     found |= {

@@ -10,10 +10,11 @@ from hfgen.events import Progress
 from hfgen.gateway.names import Route, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
-from hfgen.generation import Options, generation
+from hfgen.generation import generation
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
 from hfgen.hub.client import find_token
 from hfgen.limits import Limits
+from hfgen.options import Options
 from hfgen.providers.huggingface import HuggingFaceInference, is_local
 from hfgen.providers.inspection import Inspected
 from hfgen.providers.inspector import inspect, token_count

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field, replace
 
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
-from hfgen.generation import Generation
+from hfgen.generation import Generation, Picture
 from hfgen.hub import catalogue
 from hfgen.messages import images_of, last_user_text
 from hfgen.prompts.bos import added_unasked, written_once
 from hfgen.prompts.inputs import render
 from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
+from hfgen.providers.verbatim import Verbatim
+from hfgen.sizes import native_of, size_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Plan:
         rendered: Plans the same request as a rendered prompt, at the same server, or None where it takes none: an
             answer that breaks off goes on there.
         trimmed: Which messages were left out to fit the context, "" when none was.
+        verbatim: Puts text of the model behind the prompt as numbers of tokens; None where the server takes none.
         rendered_by: Who rendered the prompt where hfgen knows no template, "" when hfgen did.
     """
 
@@ -33,6 +36,7 @@ class Plan:
     thinking: bool = False
     facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
+    verbatim: Verbatim | None = None
     trimmed: str = ""
     rendered_by: str = ""
 
@@ -64,7 +68,7 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
     named = generation.model in catalogue.IMAGE_MODELS
-    paints = generation.mode == "image" or generation.picture.size is not None or named
+    paints = generation.mode == "image" or replace(generation.picture, n=1) != Picture() or named
     return "text-to-image" if paints else ""
 
 
@@ -82,7 +86,8 @@ def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: s
         UsageError: Pictures in a conversation that has to be sent as plain text, or nothing to paint.
     """
     if route.dialect.paints:
-        return Plan(replace(generation, prompt=_to_paint(generation)), route, facts=facts)
+        picture = replace(generation.picture, size=size_for(generation.picture.wish, native_of(facts)))
+        return Plan(replace(generation, prompt=_to_paint(generation), picture=picture), route, facts=facts)
     if not route.dialect.raw:
         return Plan(generation, route, facts=facts)
     if generation.prompt is None and any(True for _ in images_of(generation.messages)):

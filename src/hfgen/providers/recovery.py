@@ -23,7 +23,7 @@ from hfgen.errors import (
 from hfgen.events import Event, Progress, Resumed
 from hfgen.generation import Generation
 from hfgen.providers.attempt import Attempt, out_of_time
-from hfgen.providers.continuing import Continuation, Form, continued, forms, rendered
+from hfgen.providers.continuing import DRAWS, Continuation, Form, continued, forms, left_to_the_caller, rendered
 from hfgen.providers.jobs import Jobs
 from hfgen.providers.notices import say_dropped
 from hfgen.providers.places import Terms
@@ -40,6 +40,7 @@ Way: TypeAlias = Callable[[], Awaitable[Plan]]
 _log: Final = logging.getLogger("hfgen.route")
 _MOST_FRUITLESS: Final = 3  # continuations in a row that bring no new text
 _MOST_RESUMED: Final = 100
+_HEAL: Final = "With heal=True hfgen asks this server too for the rest, and checks it against the text that came."
 _MOST_SILENCE: Final = 300.0  # seconds of waiting for a first token, over all attempts
 
 
@@ -101,7 +102,7 @@ class Recovery:
             self._form = self._next_form(plan, raw)
             if self._form is not None:
                 self._plan = plan
-                return self._continuing(continued(plan, raw, self._form, self._shape))
+                return self._continuing(await self._rest(plan, raw, self._form))
             self._place += 1
         self._attempts -= 1  # nothing was sent
         raise NotContinued("there is no way to go on from this text on this server")
@@ -135,9 +136,12 @@ class Recovery:
         return self._go_on_after(error) if self._shape.started else self._repeat_after(error)
 
     async def _planned(self) -> Plan:
+        way = self._ways[self._place % len(self._ways)]
+        if self._deadline is None:
+            return await way()
         try:
             async with asyncio.timeout_at(self._deadline):
-                return await self._ways[self._place % len(self._ways)]()
+                return await way()
         except TimeoutError as error:
             raise (error if isinstance(error, HfgenError) else out_of_time()) from error
 
@@ -155,6 +159,16 @@ class Recovery:
         target = route.target
         _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", route.dialect.name, request.url)
         return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join, news)
+
+    async def _rest(self, plan: Plan, raw: Plan | None, form: Form) -> Continuation:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await continued(plan, raw, form, self._shape)
+        except NotContinued:
+            self._attempts -= 1  # nothing was sent
+            raise
+        except TimeoutError as error:
+            raise (error if isinstance(error, HfgenError) else out_of_time()) from error
 
     def _continuing(self, rest: Continuation) -> Attempt:
         self._shape.reopen(rest.resent)
@@ -208,7 +222,9 @@ class Recovery:
         if self._form is None and isinstance(error, NotContinued):
             raise self._broken(next(reversed(self._ruled_out.values()), error))
         if self._form is not None and (isinstance(error, NotContinued) or not retryable(error)):
-            self._ruled_out[self._place % len(self._ways), self._form] = error
+            draws = (self._form.draw,) if isinstance(error, NotContinued) else range(DRAWS)  # refused once is for good
+            for draw in draws:
+                self._ruled_out[self._place % len(self._ways), self._form._replace(draw=draw)] = error
             return 0.0
         self._fruitless += 1
         self._place += 1
@@ -226,12 +242,22 @@ class Recovery:
 
     def _broken(self, error: HfgenError) -> StreamError:
         """What the answer broke off with, and why it did not go on; it carries the text."""
-        cut = self._cut or error
+        cut, plan = self._cut or error, self._plan
         kind = GenerationError if isinstance(cut, (ResponseError, GenerationError)) else TruncatedStream
-        why = "" if error is cut else f"; it could not be continued: {error.message}"
-        broken = kind(f"the answer broke off: {cut.message}{why}", hint=cut.hint, partial=self._shape.text)
-        broken.__cause__ = error
+        hint = _HEAL if plan is not None and retryable(cut) and left_to_the_caller(plan, self._shape) else cut.hint
+        unasked = hint is _HEAL or (plan is not None and plan.generation.heal is False)
+        why = "" if error is cut or unasked else f"; {_why(cut, error)}"
+        broken = kind(f"the answer broke off: {cut.message}{why}", hint=hint, partial=self._shape.text)
+        broken.__cause__ = cut if unasked else error
+        broken.retry_after = error.retry_after
         return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
+
+
+def _why(cut: HfgenError, last: HfgenError) -> str:
+    """Why it did not go on."""
+    if last.message == cut.message:
+        return "asking for the rest of it ended in the same way"
+    return f"it could not be continued: {last.message}"
 
 
 def _shape(plan: Plan) -> Shape:

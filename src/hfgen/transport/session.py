@@ -15,7 +15,8 @@ from hfgen.answers import error_of_answer
 from hfgen.errors import HfgenError, ModelNotSupportedError, ResponseError, ServerError, SessionClosed
 from hfgen.limits import Limits
 from hfgen.redaction import conceal
-from hfgen.transport.connections import Connections, Course, tls
+from hfgen.transport.connections import Connections, tls
+from hfgen.transport.course import COURSE, Course
 from hfgen.transport.failures import died_unanswered, failure
 from hfgen.transport.fetching import LONGEST, Resolve, Way, bounded, checked, impatient, resolve, unfetched
 from hfgen.transport.proxies import checked_proxy, is_socks, proxy_for
@@ -125,7 +126,7 @@ class Session:
             if not 200 <= response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
                 raise await _refused(response)
             _ask_for_less(response)
-            answer = HttpAnswer(response, limits, target.name, wait.since)
+            answer = HttpAnswer(response, limits, target.name, wait.since, request.largest)
             self._waits.add(answer)
             try:
                 yield answer
@@ -172,6 +173,7 @@ class Session:
         """
         for remaining in range(_MOST_STALE, -1, -1):
             course = Course(wait)
+            sending = COURSE.set(course)
             wait.connecting()
             try:
                 client, proxy = await door(url)
@@ -183,7 +185,6 @@ class Session:
                     allow_redirects=False,
                     proxy=None if proxy is None or is_socks(proxy) else proxy,
                     ssl=tls() if url.startswith("https:") else True,
-                    trace_request_ctx=course,
                 )
             except HfgenError:
                 raise
@@ -191,6 +192,8 @@ class Session:
                 if remaining and course.stale and died_unanswered(error):
                     continue
                 reason = failure(error, target.name)
+            finally:
+                COURSE.reset(sending)
             raise reason
         raise AssertionError  # the last round returns or raises
 
