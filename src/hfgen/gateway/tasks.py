@@ -93,7 +93,7 @@ def _arguments(given: TaskParameters, limits: Limits) -> dict[str, Any]:
         "mode": "raw",
         "max_tokens": asks if limits.max_tokens is None else min(asks, limits.max_tokens),
         "stop": given.stop or given.stop_sequences,
-        "logprobs": given.details or None,
+        "logprobs": 1 if given.details else None,  # llama.cpp tells none where no alternatives are asked for
         "response_format": _response_format(given.grammar),
     }
     if given.do_sample is False:

@@ -21,6 +21,7 @@ from hfgen.providers.inspector import inspect, token_count
 from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
+_AT_FAULT: Final = (UsageError, PromptError, BadRequest)  # the request, and not the route
 _log: Final = logging.getLogger("hfgen.gateway")
 
 
@@ -69,22 +70,35 @@ class Upstream:
         return next(iter(facts.models), "")
 
     async def inspect(self, model: str, asked: Mapping[str, Any], token: str | None = None) -> Inspected:
-        """The exact prompt that the preferred route's model gets; arguments as for `answer`.
+        """The exact prompt that the first route's model gets, or the next one's where that is dead; as for `answer`.
 
         Raises:
             HfgenError: It cannot be known.
         """
         settings = self.settings
-        route = routes_of(model or settings.model, settings.names)[0]
+        routes = routes_of(model or settings.model, settings.names)
+        ways = [
+            (route, base)
+            for route in routes
+            for base in ((route.api_base,) if route.api_base else settings.api_base or ("",))
+        ]
+        for route, base in ways[:-1]:
+            try:
+                return await self._inspect(route, base, asked, token)
+            except _AT_FAULT:
+                raise
+            except HfgenError as error:
+                _log.warning("the next route shows the prompt: %s", error.message)
+        return await self._inspect(*ways[-1], asked, token)
+
+    async def _inspect(self, route: Route, base: str, asked: Mapping[str, Any], token: str | None) -> Inspected:
         name = HuggingFaceInference.get_model(route.model) if route.model else ""
         form: Options = {"tools": asked.get("tools"), "chat_template_kwargs": asked.get("chat_template_kwargs")}
-        sampling = {"max_tokens": asked["max_tokens"]}
-        nothing = (None, None, None)
+        sampling, nothing = {"max_tokens": asked["max_tokens"]}, (None, None, None)
         request = generation(
             name, asked["messages"], None, asked.get("action"), sampling, nothing, None, Limits(), form
         )
-        base = route.api_base or next(iter(settings.api_base), "")
-        return await inspect(request, self.session, api_base=base, api_key=token or settings.upstream_key)
+        return await inspect(request, self.session, api_base=base, api_key=token or self.settings.upstream_key)
 
     async def count(self, seen: Inspected) -> int | None:
         """The tokens of a prompt, None where nobody here can count them."""
@@ -113,8 +127,8 @@ async def _first_that_answers(answers: list[Events]) -> Events:
                 async for event in events:
                     begun = begun or not isinstance(event, Progress)
                     yield event
-        except (UsageError, PromptError, BadRequest):
-            raise  # the request is at fault, not the route
+        except _AT_FAULT:
+            raise
         except HfgenError as error:
             if begun or place == len(answers) - 1:
                 raise
