@@ -184,6 +184,17 @@ async def test_the_models_are_those_of_the_server_behind() -> None:
         assert (status, answer["error"]["code"]) == (404, "model_not_found")
 
 
+async def test_a_name_for_a_model_of_pictures_says_so() -> None:
+    names = {"painter": ("black-forest-labs/FLUX.1-dev:fal-ai",), "writer": ("toy",)}
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,), names=names)) as url:
+        _, answer = await get(f"{url}/v1/models")
+    assert {model["id"]: model["makes"] for model in answer["data"]} == {
+        "painter": "image",
+        "writer": "text",
+        "toy": "text",
+    }
+
+
 async def test_a_dead_route_hands_over_to_the_next_before_the_first_byte() -> None:
     async with serving(says_hi) as server:
         names = {"fast": ("toy@http://127.0.0.1:9", f"toy@{server.url}")}
