@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
-from hfgen.errors import BadRequest, HfgenError, PromptError, UsageError
+from hfgen.errors import BadRequest, HfgenError, ModelNotSupportedError, PromptError, UsageError
 from hfgen.events import Progress
-from hfgen.gateway.names import Route, routes_of
+from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
 from hfgen.generation import generation
@@ -50,7 +50,8 @@ class Upstream:
         """
         routes = routes_of(model or self.settings.model, self.settings.names)
         answers = [self._answer(route, asked, token) for route in routes]
-        return answers[0] if len(answers) == 1 else _first_that_answers(answers)
+        events = answers[0] if len(answers) == 1 else _first_that_answers(answers)
+        return self._if_listed(model, events, token) if is_foreign_path(model, self.settings.names) else events
 
     async def name_of(self, model: str | None, token: str | None = None) -> str:
         """What an answer calls its model: as the caller named it, else the one that answers a request without a name.
@@ -76,6 +77,8 @@ class Upstream:
             HfgenError: It cannot be known.
         """
         settings = self.settings
+        if is_foreign_path(model, settings.names):
+            await self._check_listed(model, token)
         routes = routes_of(model or settings.model, settings.names)
         ways = [
             (route, base)
@@ -99,6 +102,20 @@ class Upstream:
             name, asked["messages"], None, asked.get("action"), sampling, nothing, None, Limits(), form
         )
         return await inspect(request, self.session, api_base=base, api_key=token or self.settings.upstream_key)
+
+    async def _if_listed(self, model: str, events: Events, token: str | None) -> Events:
+        async with aclosing(events):
+            await self._check_listed(model, token)
+            async for event in events:
+                yield event
+
+    async def _check_listed(self, model: str, token: str | None) -> None:
+        """A path is taken only as a server behind lists it (llama.cpp does): no caller has files here looked for."""
+        for base in self.settings.api_base:
+            facts = await detect(self.session, parse_api_base(base), token or self.settings.upstream_key)
+            if model in facts.models:
+                return
+        raise ModelNotSupportedError(f"the model {model[:200]!r} is not served here")
 
     async def count(self, seen: Inspected) -> int | None:
         """The tokens of a prompt, None where nobody here can count them."""
