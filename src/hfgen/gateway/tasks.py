@@ -39,6 +39,7 @@ async def tasks(scope: Scope, receive: Receive, send: Send) -> None:
     """
     request = Request(scope, receive)
     asked = read(await request.body(), TaskRequest)
+    scope["hfgen.model"] = _model(request)[:200]
     given = asked.parameters or TaskParameters()
     answer = _picture if _wants_picture(request, given) else _text
     await answer(request, asked, given, send)
