@@ -68,4 +68,4 @@ async def test_the_openai_package_gets_from_the_gateway_what_it_gets_from_openai
             )
             done, complaint = await asyncio.wait_for(client.communicate(), 90)
     assert client.returncode == 0, f"{done.decode()}\n{complaint.decode()}"
-    assert len(done.split()) == 10
+    assert len(done.split()) == 11

@@ -72,6 +72,14 @@ async def test_a_last_message_that_is_to_be_continued_stays_open() -> None:
     assert answer["prompt"].endswith("<|assistant|>Hello, I")
 
 
+async def test_a_dead_route_hands_over_to_the_next() -> None:
+    async with serving(llamacpp) as server:
+        names = {"fast": ("toy@http://127.0.0.1:9", f"toy@{server.url}")}
+        async with gateway(Settings(names=names)) as url:
+            status, answer = await post(f"{url}/v1/prompt", {"model": "fast", "messages": HELLO})
+    assert (status, answer["model"]) == (200, "toy")
+
+
 async def test_what_cannot_be_shown_is_refused() -> None:
     async with gateway(Settings(api_base=("http://127.0.0.1:9",))) as url:
         status, answer = await post(f"{url}/v1/prompt", {"messages": HELLO, "continue_final_message": True})

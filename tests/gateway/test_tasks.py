@@ -107,6 +107,7 @@ async def test_the_model_stands_in_the_path() -> None:
     [
         ({"watermark": True}, "parameters.watermark"),
         ({"decoder_input_details": True}, "parameters.decoder_input_details"),
+        ({"max_new_tokens": 0}, "parameters.max_new_tokens"),
         ({"best_of": 2}, "parameters.best_of"),
         ({"grammar": {"type": "regex", "value": "a"}}, "parameters.grammar"),
         ({"temperature": "hot"}, "parameters.temperature"),

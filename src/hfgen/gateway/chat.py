@@ -34,6 +34,7 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     several = answers(upstream, asked, chat_arguments(asked, upstream.settings), token)
     answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
     model = await upstream.name_of(asked.model, token)
+    scope["hfgen.model"] = model[:200]
     if not asked.stream:
         body = whole(answer_id, created, model, await gathered(several, receive))
         await Response(body, media_type="application/json")(scope, receive, send)

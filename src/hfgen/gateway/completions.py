@@ -35,6 +35,7 @@ async def completions(scope: Scope, receive: Receive, send: Send) -> None:
     several = _all_answers(upstream, asked, token)
     answer_id, created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
     model = await upstream.name_of(asked.model, token)
+    scope["hfgen.model"] = model[:200]
     each = max(1, asked.n or 1)
     if not asked.stream:
         told = await gathered(several, receive)

@@ -5,11 +5,21 @@
 
 import base64
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
-from hfgen.events import Event, ImageResponse, Progress, Usage
+from hfgen.events import (
+    Event,
+    FinishReason,
+    ImageResponse,
+    Logprobs,
+    Progress,
+    Reasoning,
+    Resumed,
+    ToolCallDelta,
+    Usage,
+)
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -38,8 +48,10 @@ class ImageEvents:
             case Usage():
                 self.usage = event
                 return b""
-            case _:
+            case str() | Reasoning() | ToolCallDelta() | Logprobs() | FinishReason() | Resumed():
                 return b""
+            case _:
+                assert_never(event)
 
     def whole(self, events: Iterable[Event]) -> bytes:
         """All pictures of an answer."""

@@ -47,6 +47,7 @@ async def images(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope, receive)
     upstream: Upstream = request.app.state.upstream
     asked = read(await request.body(), ImageRequest)
+    scope["hfgen.model"] = (asked.model or "")[:200]
     events = paint(upstream, asked, scope.get("hfgen.token"))
     wording = ImageEvents(int(time.time()), _address_of(request, asked))
     if not asked.stream:

@@ -79,7 +79,7 @@ def document() -> bytes:
     paths: dict[str, Any] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})["post" if route.body else "get"] = _operation(route, schema_of)
-    said = {
+    said: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "hfgen", "version": __version__},
         "security": [{}, {"key": []}],

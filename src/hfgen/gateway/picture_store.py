@@ -15,9 +15,8 @@ from hfgen.media import Media
 PICTURES: Final = "/v1/images/files/"
 """Below this they are."""
 _HOUR: Final = 3600.0
-# Whatever the bytes are, a browser takes them for nothing but a picture, and runs nothing in them.
+# Whatever the bytes are, a browser runs nothing in them.
 AS_A_PICTURE: Final = {
-    "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cache-Control": "no-store",
 }

@@ -27,6 +27,8 @@ def arguments(asked: ResponsesRequest, settings: Settings) -> dict[str, Any]:
     """
     _check_state(asked)
     ceiling, most = settings.limits.max_tokens, asked.max_output_tokens
+    if most is not None and most < 1:
+        raise _refused("max_output_tokens", "it must be at least 1")
     found: dict[str, Any] = {
         "messages": checked(messages_of(asked.input, asked.instructions), settings, "input"),
         "max_tokens": ceiling if most is None else most if ceiling is None else min(most, ceiling),

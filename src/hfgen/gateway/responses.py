@@ -36,7 +36,9 @@ async def responses(scope: Scope, receive: Receive, send: Send) -> None:
         events = upstream.answer(asked.model or "", arguments(asked, upstream.settings), token)
     except UsageError as error:
         raise refusal(error) from error
-    wording = ResponseEvents(_head(asked, await upstream.name_of(asked.model, token)))
+    model = await upstream.name_of(asked.model, token)
+    scope["hfgen.model"] = model[:200]
+    wording = ResponseEvents(_head(asked, model))
     if asked.stream:
         fails = partial(wording.fault, request_id=scope.get("hfgen.request_id", ""))
         await stream([(events, wording)], wording.end, fails, Outbox(send, STREAM_HEADERS), receive)

@@ -5,11 +5,21 @@ which is not here: every `id` is -1, and a `logprob` that the model's server did
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
-from hfgen.events import Event, FinishReason, Logprobs, Reasoning, Usage
+from hfgen.events import (
+    Event,
+    FinishReason,
+    ImageResponse,
+    Logprobs,
+    Progress,
+    Reasoning,
+    Resumed,
+    ToolCallDelta,
+    Usage,
+)
 from hfgen.gateway.refusal import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -40,11 +50,14 @@ class TaskChunks:
                 return self._token(event.text)
             case Usage():
                 self.usage = event
+                return b""
             case FinishReason():
                 self._reason = _reason(event)
+                return b""
+            case Logprobs() | ToolCallDelta() | ImageResponse() | Progress() | Resumed():
+                return b""
             case _:
-                pass
-        return b""
+                assert_never(event)
 
     def end(self) -> bytes:
         """The last event, with the whole text."""

@@ -39,6 +39,7 @@ async def tasks(scope: Scope, receive: Receive, send: Send) -> None:
     """
     request = Request(scope, receive)
     asked = read(await request.body(), TaskRequest)
+    scope["hfgen.model"] = _model(request)[:200]
     given = asked.parameters or TaskParameters()
     answer = _picture if _wants_picture(request, given) else _text
     await answer(request, asked, given, send)
@@ -85,13 +86,15 @@ def _arguments(given: TaskParameters, limits: Limits) -> dict[str, Any]:
             raise _refused(name, "hfgen's routes have no such thing; leave it out")
     if given.best_of is not None and given.best_of > 1:
         raise _refused("best_of", "one answer is made; leave it out")
+    if given.max_new_tokens is not None and given.max_new_tokens < 1:
+        raise _refused("max_new_tokens", "it must be at least 1")
     asks = _LONGEST if given.max_new_tokens is None else given.max_new_tokens
     found: dict[str, Any] = {name: getattr(given, name) for name in _AS_THEY_ARE}
     found |= {
         "mode": "raw",
         "max_tokens": asks if limits.max_tokens is None else min(asks, limits.max_tokens),
         "stop": given.stop or given.stop_sequences,
-        "logprobs": given.details or None,
+        "logprobs": 1 if given.details else None,  # llama.cpp tells none where no alternatives are asked for
         "response_format": _response_format(given.grammar),
     }
     if given.do_sample is False:

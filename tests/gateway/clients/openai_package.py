@@ -5,10 +5,15 @@ It runs in an environment of its own, by `test_openai_package.py`.
 
 import base64
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import httpx2
 import openai
 from openai import OpenAI
+from openai.types import Completion, ImageGenCompletedEvent, ImagesResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -112,6 +117,31 @@ def refused(ask: Callable[[], object]) -> openai.APIError:
     raise AssertionError("no error reached the package")
 
 
+def shapes(client: OpenAI) -> None:
+    """Every field that the package's types want is there: the package itself does not look."""
+    tool = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
+    for more in ({}, {"tools": [tool]}, {"text": {"format": {"type": "json_object"}}}):
+        asked = {"model": "toy", "input": "Hello", **more}
+        Response.model_validate_json(client.responses.with_raw_response.create(**asked).content)
+        for data in events(client, "/responses", asked):
+            TypeAdapter(ResponseStreamEvent).validate_json(data)
+    chat = {"model": "toy", "messages": HELLO, "tools": [TOOL]}
+    ChatCompletion.model_validate_json(client.chat.completions.with_raw_response.create(**chat).content)
+    for data in events(client, "/chat/completions", {**chat, "stream_options": {"include_usage": True}}):
+        ChatCompletionChunk.model_validate_json(data)
+    Completion.model_validate_json(client.completions.with_raw_response.create(model="toy", prompt="a").content)
+    fox = {"model": "painter", "prompt": "a fox"}
+    ImagesResponse.model_validate_json(client.images.with_raw_response.generate(**fox).content)
+    made = [data for data in events(client, "/images/generations", fox) if b"progress" not in data]
+    ImageGenCompletedEvent.model_validate_json(made[0])
+
+
+def events(client: OpenAI, route: str, asked: Mapping[str, object]) -> list[bytes]:
+    answer = client.post(route, body={**asked, "stream": True}, cast_to=httpx2.Response)
+    lines = [line for line in answer.content.split(b"\n") if line.startswith(b"data: ")]
+    return [line.removeprefix(b"data: ") for line in lines if line != b"data: [DONE]"]
+
+
 ALL: tuple[Callable[[OpenAI], None], ...] = (
     chat,
     chat_streamed,
@@ -123,6 +153,7 @@ ALL: tuple[Callable[[OpenAI], None], ...] = (
     images,
     models,
     errors,
+    shapes,
 )
 
 if __name__ == "__main__":
