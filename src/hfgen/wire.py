@@ -132,6 +132,12 @@ Frame: TypeAlias = bytes | Named | Body
 """`bytes` is the data field of a plain server-sent event."""
 
 
+class Whole(NamedTuple):
+    """All of the answer's text once more, told with its end: it counts only where none of it came before."""
+
+    text: str
+
+
 class Marker(Enum):
     """What a dialect reads that is no event of its own."""
 
@@ -141,7 +147,7 @@ class Marker(Enum):
 
 END: Final = Marker.END
 
-Item: TypeAlias = Event | WireRequest | Again | PictureAt | Marker
+Item: TypeAlias = Event | WireRequest | Again | PictureAt | Whole | Marker
 """What a dialect reads out of a frame."""
 
 

@@ -15,7 +15,7 @@ from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
 from hfgen.servers.detect import forget
-from hfgen.wire import Again, Answer, Exchange, Frame, Item, Marker, PictureAt, WireRequest
+from hfgen.wire import Again, Answer, Exchange, Frame, Item, Marker, PictureAt, Whole, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
 
@@ -58,6 +58,7 @@ class Attempt:
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._error: HfgenError | None = None
+        self._before = len(shape.received)  # pieces of text that earlier attempts brought
         self._swallowed = 0  # pieces of text that came a second time
         self._patience: float | None = None  # until when the rest of a finished answer is waited for
 
@@ -111,13 +112,18 @@ class Attempt:
             return []
         answer = self._answer  # the fewer coroutines between socket and caller, the cheaper a token that comes alone
         frames = await (answer.read() if self.shape.finish is None else self._last_frames(answer))
-        heard = len(self.shape.received) + self._swallowed
+        heard = self._heard
         events = self._decode(frames)
-        if not events and len(self.shape.received) + self._swallowed == heard:
+        if not events and self._heard == heard:
             answer.bare()
         if not self._error and (self.shape.closed or not frames):
             await self._finish(answer, at_end=not frames)
         return events
+
+    @property
+    def _heard(self) -> int:
+        """Pieces of text that came in this attempt, new or for the second time."""
+        return len(self.shape.received) - self._before + self._swallowed
 
     async def _last_frames(self, answer: Answer) -> Sequence[Frame]:
         """What arrives after the finish reason: only for a moment more, whatever still comes."""
@@ -158,7 +164,11 @@ class Attempt:
     def _taken(self, item: Item) -> Iterable[Event]:
         if isinstance(item, (WireRequest, Again, PictureAt)):
             return ()  # of jobs, which no language of text has
-        if isinstance(item, ImageResponse):
+        if isinstance(item, Whole):
+            if self._heard:
+                return ()
+            item = item.text
+        elif isinstance(item, ImageResponse):
             item = self._signed(item)
         return self.shape.feed(item) if self._join is None else self._joined(item, *self._join)
 

@@ -21,7 +21,7 @@ from hfgen.providers.places import Terms, aside, fetched, host_of
 from hfgen.providers.routes import Route
 from hfgen.transport.retry import retryable, wait_before
 from hfgen.waits import asked_wait
-from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, WireRequest, origin_of
+from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, Whole, WireRequest, origin_of
 
 _FIRST_POLL: Final = 0.5  # seconds between two polls where the server does not say; it grows
 _GROWTH: Final = 1.3
@@ -148,7 +148,7 @@ class Job:
                 self.accepted = True
                 self._cancel = None
                 await self._hand_over(item)
-            case Marker():
+            case Marker() | Whole():
                 pass
             case _:
                 self._say(item)
