@@ -15,7 +15,7 @@ from hfgen.answers import error_of_answer
 from hfgen.errors import HfgenError, ModelNotSupportedError, ResponseError, ServerError, SessionClosed
 from hfgen.limits import Limits
 from hfgen.redaction import conceal
-from hfgen.transport.connections import Connections, tls
+from hfgen.transport.connections import Connections, load, tls
 from hfgen.transport.course import COURSE, Course
 from hfgen.transport.failures import died_unanswered, failure
 from hfgen.transport.fetching import LONGEST, Resolve, Way, bounded, checked, impatient, resolve, unfetched
@@ -112,6 +112,7 @@ class Session:
     async def _opened(
         self, request: WireRequest, target: Target, limits: Limits, door: "_Door"
     ) -> AsyncGenerator[HttpAnswer, None]:
+        load(secure=request.url.startswith("https:"))
         wait = HeadWait(target.name, limits)
         self._waits.add(wait)
         try:
