@@ -1,10 +1,11 @@
 """Planning for a server whose address is known: the caller's `api_base`, or the local engine."""
 
 import logging
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts

@@ -6,10 +6,10 @@ What was accepted is paid for: from then on only the asking how it goes is repea
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
 from hfgen.events import Event, ImageResponse, Progress
@@ -172,7 +172,7 @@ class Job:
         untold = "seed" in self._request.dropped
         self.came += 1
         self._say(
-            msgspec.structs.replace(
+            replace(
                 image,
                 media=media,
                 width=size.width,

@@ -6,10 +6,11 @@ aiohttp is imported when a session is first used, and in `transport` only.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from urllib.parse import urljoin
+
+from msgspec.structs import replace
 
 from hfgen.answers import error_of_answer
 from hfgen.errors import HfgenError, ModelNotSupportedError, ResponseError, ServerError, SessionClosed
