@@ -136,23 +136,29 @@ class Attempt:
             return ()  # the answer is complete: whatever comes now, or does not, changes nothing
 
     def _decode(self, frames: Sequence[Frame]) -> list[Event]:
+        """What the caller gets of these frames; plain text is shaped all at once, up to what stands between it."""
         events: list[Event] = []
+        texts: list[str] = []
         decode, shape = self._route.dialect.decode, self.shape
+        plain = shape.plain and self._join is None
         try:
             for frame in frames:
                 if shape.finish is not None:
                     self._tail(frame)
                     continue
                 for item in decode(frame):
-                    if isinstance(item, str) and self._join is None:  # nearly always
-                        events += shape.feed(item)
+                    if plain and isinstance(item, str):  # nearly always
+                        texts.append(item)
                     else:
+                        events += shape.feed_texts(texts)
+                        texts.clear()
                         events += self._taken(item)
                 if shape.closed:
                     break
         except HfgenError as error:
-            if self.shape.finish is None:  # after the finish reason an error changes nothing
+            if shape.finish is None:  # after the finish reason an error changes nothing
                 self._error = error
+        events += shape.feed_texts(texts)
         return events
 
     def _tail(self, frame: Frame) -> None:
