@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
@@ -16,8 +17,7 @@ class Size(NamedTuple):
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What the call says of a picture's size, checked but not yet turned into one.
 
     Attributes:
@@ -34,8 +34,7 @@ class Wish:
         return bool(self.aspect_ratio or self.width or self.height)
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
+class Native(msgspec.Struct, frozen=True):
     """What a family of models was trained to paint.
 
     Attributes:

@@ -1,11 +1,11 @@
 """How each provider is asked for pictures: the request byte by byte, and what cannot be asked of it."""
 
 import json
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hfgen.dialects import fal, nscale, openai_images, replicate, together, wavespeed, zai
 from hfgen.errors import UsageError

@@ -1,10 +1,11 @@
 """Planning for a server whose address is known: the caller's `api_base`, or the local engine."""
 
 import logging
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts
@@ -41,9 +42,10 @@ async def plan_endpoint(
         ModelNotSupportedError: The server has no route for what was asked.
     """
     address = parse_api_base(api_base)
-    if address.root == router_endpoint() and address.api in ("", "chat"):
+    router = router_endpoint()
+    if address.root == router and address.api in ("", "chat"):
         return await plan_router(generation, api_key or await find_token(), session)
-    token = api_key or (await find_token() if _is_hugging_face(address.root) else None)
+    token = api_key or (await find_token() if _is_hugging_face(address.root, router) else None)
     server = await detect(session, address, token)
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
@@ -72,12 +74,11 @@ async def plan_endpoint(
     return replace(plan, rendered=partial(_rendered, asked, generation, server, root, session))
 
 
-def _is_hugging_face(root: str) -> bool:
+def _is_hugging_face(root: str, router: str) -> bool:
+    """The router counts wherever the user has put it."""
     origin = origin_of(root)
     host = origin.rpartition("://")[2].partition(":")[0]
-    return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(
-        router_endpoint()
-    )  # which the user may have put elsewhere
+    return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(router)
 
 
 def _row_of_path(address: Address, want: Want) -> Row:

@@ -6,10 +6,10 @@ What was accepted is paid for: from then on only the asking how it goes is repea
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
 from hfgen.events import Event, ImageResponse, Progress
@@ -21,7 +21,7 @@ from hfgen.providers.places import Terms, aside, fetched, host_of
 from hfgen.providers.routes import Route
 from hfgen.transport.retry import retryable, wait_before
 from hfgen.waits import asked_wait
-from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, WireRequest, origin_of
+from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, Whole, WireRequest, origin_of
 
 _FIRST_POLL: Final = 0.5  # seconds between two polls where the server does not say; it grows
 _GROWTH: Final = 1.3
@@ -148,7 +148,7 @@ class Job:
                 self.accepted = True
                 self._cancel = None
                 await self._hand_over(item)
-            case Marker():
+            case Marker() | Whole():
                 pass
             case _:
                 self._say(item)
@@ -172,7 +172,7 @@ class Job:
         untold = "seed" in self._request.dropped
         self.came += 1
         self._say(
-            msgspec.structs.replace(
+            replace(
                 image,
                 media=media,
                 width=size.width,

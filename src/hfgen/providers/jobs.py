@@ -5,9 +5,10 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
+
+from msgspec.structs import replace
 
 from hfgen.errors import (
     BadRequest,

@@ -1,7 +1,10 @@
 """What is sent, and where: the outcome of planning, and the steps that every plan shares."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
@@ -15,9 +18,11 @@ from hfgen.providers.routes import Route, Want
 from hfgen.providers.verbatim import Verbatim
 from hfgen.sizes import native_of, size_for
 
+_NOTHING_KNOWN: Final = ModelFacts(id="")
+_NOTHING_TO_PAINT: Final = Picture()
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+
+class Plan(msgspec.Struct, frozen=True):
     """One request, ready to go.
 
     Attributes:
@@ -34,7 +39,7 @@ class Plan:
     generation: Generation
     route: Route
     thinking: bool = False
-    facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
+    facts: ModelFacts = _NOTHING_KNOWN
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
     verbatim: Verbatim | None = None
     trimmed: str = ""
@@ -68,7 +73,7 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
     named = generation.model in catalogue.IMAGE_MODELS
-    paints = generation.mode == "image" or replace(generation.picture, n=1) != Picture() or named
+    paints = generation.mode == "image" or replace(generation.picture, n=1) != _NOTHING_TO_PAINT or named
     return "text-to-image" if paints else ""
 
 

@@ -1,7 +1,8 @@
 """Planning for the Hugging Face router: the model's facts say who serves it, and how."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from hfgen.errors import ConnectionFailed, MissingAuth, ModelNotSupportedError
 from hfgen.facts import IMAGE_TASKS, TEXT_TASKS, ModelFacts, ProviderMapping

@@ -10,9 +10,10 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from hfgen.errors import BadPicture, ConnectionFailed, HfgenError, RateLimited, ResponseError, ServerError, TimedOut
 from hfgen.limits import Limits
