@@ -53,8 +53,8 @@ def encode(asked: Generation, target: Target) -> WireRequest:
 
 
 def decode(frame: Frame) -> Sequence[Item]:
-    assert isinstance(frame, Body)
-    return [_item(item) for item in json.loads(frame.data)]
+    data = frame if isinstance(frame, bytes) else frame.data
+    return [_item(item) for item in json.loads(data)]
 
 
 def _item(said: Any) -> Item:
@@ -217,6 +217,25 @@ async def test_a_poll_that_fails_is_repeated_and_the_request_is_not(fault: Calla
     assert len(images(events)) == 1
     assert provider.seen["paint"] == 1
     assert Progress("running") in events
+
+
+async def test_a_request_that_was_taken_is_not_sent_again_whatever_its_answer_says() -> None:
+    async with serving(running) as server:
+        with pytest.raises(ServerError, match="no job"):
+            await all_of(paint(server))
+        assert len(server.visits) == 1
+
+
+async def test_a_request_that_was_taken_is_not_sent_again_when_its_answer_breaks_off() -> None:
+    async def talk(visit: Visit) -> None:
+        await visit.begin_stream()
+        await visit.event('[{"follow": "/poll/1"}]')
+        await reset(visit)
+
+    async with serving(talk) as server:
+        with pytest.raises(HfgenError):
+            await all_of(paint(server))
+        assert len(server.visits) == 1
 
 
 async def test_polls_that_fail_for_ever_end_with_their_error_and_one_request() -> None:

@@ -96,6 +96,8 @@ class Job:
         try:
             turn = await self._turn(request)
         except HfgenError as error:
+            if self.accepted and request.method != "GET":
+                raise  # it is paid for, and how to ask for it is lost
             await self._wait_after(error)
             return request
         self._failures = 0
@@ -106,6 +108,8 @@ class Job:
             self._cancel = turn.follow.cancel or self._cancel
             return replace(self._placed(turn.follow), delay=max(turn.follow.delay, turn.delay or 0.0))
         if turn.delay is not None:
+            if request.method != "GET":
+                raise ServerError("the server says that the job runs, and names no job to ask for")
             return replace(request, delay=turn.delay)
         if not self.came:
             raise ServerError("the server answered without a picture", hint="Try again, or ask another server.")
