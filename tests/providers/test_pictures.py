@@ -39,7 +39,7 @@ from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Dialect, Route
 from hfgen.transport.retry import RetryBudget
 from hfgen.transport.session import Session
-from hfgen.wire import END, Again, Body, Frame, Item, PictureAt, Target, WireRequest
+from hfgen.wire import END, Again, Frame, Item, PictureAt, Target, WireRequest
 from loopback import Server, Visit, serving
 from pictures import huge_png, png
 
