@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,51 @@ async def test_an_openai_like_server_is_asked_for_pictures_below_v1(
         events = await ask("sd", api_base=server.url, aspect_ratio="1:1")
     assert pictures(events)[0].media.data == PNG
     assert json.loads(house.visits[-1].body)["size"] == "1024x1024"
+
+
+async def several(house: House, **asked: Any) -> tuple[list[Any], list[int]]:
+    """What was asked of seeds and numbers for three pictures, and the seeds that the pictures say."""
+    events = await ask(n=3, **asked)
+    bodies = [json.loads(visit.body) for visit in house.visits if visit.method == "POST"]
+    sent = [(body.get("seed"), body.get("n"), body.get("num_images")) for body in bodies]
+    return sorted(sent), sorted(image.seed for image in pictures(events) if image.seed is not None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [("fal-ai", "/fal-ai/fal-ai/flux/dev?_subdomain=queue"), ("together", "/together/v1/images/generations")],
+)
+async def test_three_pictures_are_three_requests_where_a_request_takes_a_seed(
+    provider: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"data": [{"b64_json": PACKED}], "images": [{"url": f"data:image/png;base64,{PACKED}"}]}
+    house = House(RECORD, {f"POST {path}": [said(answer)]})
+    async with at_home(house, monkeypatch):
+        sent, told = await several(house, provider=provider, seed=5)
+    assert sent == [(5, None, None), (6, None, None), (7, None, None)]
+    assert told == [5, 6, 7]
+
+
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+@pytest.mark.parametrize("path", ["", "/v1/images/generations"])
+async def test_servers_of_diffusion_models_make_each_picture_from_a_seed_of_its_own(kind: str, path: str) -> None:
+    house = House(
+        {},
+        {
+            "POST /v1/images/generations": [said({"data": [{"b64_json": PACKED}]})],
+            "GET /v1/models": [said({"data": [{"id": "m", "owned_by": kind}]})],
+        },
+    )
+    async with serving(house) as server:
+        sent, told = await several(house, model="m", api_base=server.url + path, seed=5, mode="image")
+    assert sent == [(5, None, None), (6, None, None), (7, None, None)]
+    assert told == [5, 6, 7]
+
+
+async def test_where_no_seed_can_be_asked_for_one_request_makes_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(RECORD, {"POST /nscale/v1/images/generations": [said({"data": [{"b64_json": PACKED}] * 3})]})
+    async with at_home(house, monkeypatch):
+        assert await several(house, provider="nscale") == ([(None, 3, None)], [])
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ async def test_a_job_in_fal_s_queue_tells_its_place_and_ends_with_its_pictures(m
             },
         )
         async with at_home(house, monkeypatch):
-            events = await ask(provider="fal-ai", n=2, aspect_ratio="16:9")
+            events = await ask(provider="fal-ai", aspect_ratio="16:9", extra_data={"num_images": 2})
     assert [image.media.data for image in pictures(events)] == [PNG, PNG]
     assert ("queued", 1) in stages(events)
     assert ("running", None) in stages(events)
@@ -253,7 +253,7 @@ async def test_what_a_checker_lets_through_comes_and_the_end_says_that_some_did_
         answer = said({"images": two, "seed": 5, "has_nsfw_concepts": [False, True]})
         house = House(RECORD, {"POST /fal-ai/fal-ai/flux/dev?_subdomain=queue": [answer]})
         async with at_home(house, monkeypatch):
-            events = await ask(provider="fal-ai", n=2)
+            events = await ask(provider="fal-ai", extra_data={"num_images": 2})
     assert len(pictures(events)) == 1
     assert isinstance(events[-1], FinishReason)
     assert events[-1].reason == "content_filter"

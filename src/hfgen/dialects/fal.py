@@ -25,7 +25,6 @@ _TAKES: Final = frozenset(
         "aspect_ratio",
         "width",
         "height",
-        "n",
         "seed",
         "negative_prompt",
         "num_inference_steps",
@@ -67,7 +66,6 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     known: dict[str, Any] = {
         "prompt": generation.text,
         "image_size": {"width": asked.size.width, "height": asked.size.height} if asked.size else None,
-        "num_images": asked.n if asked.n > 1 else None,
         "seed": generation.sampling.seed,
         "negative_prompt": asked.negative_prompt,
         "num_inference_steps": asked.num_inference_steps,

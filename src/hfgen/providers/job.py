@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
-from hfgen.events import Event, ImageResponse, Progress
+from hfgen.events import Event, FinishReason, ImageResponse, Progress
 from hfgen.generation import Generation
 from hfgen.media import Media
 from hfgen.picture import picture, unpacked
@@ -61,12 +61,18 @@ class Job:
         self._terms = terms
         self._say = say
         self._cancel: WireRequest | None = None
+        self._withheld = False
         self._told = False  # what failed did so in the server's own words
         self._failures = 0
         self._poll = _FIRST_POLL
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
         self._clock = asyncio.timeout_at(terms.deadline)
+
+    @property
+    def missing(self) -> int:
+        """How many it did not bring though nothing failed, those apart that a filter withheld."""
+        return 0 if self._withheld else max(0, self._asked.picture.n - self.came)
 
     async def run(self) -> None:
         """Until its pictures are there; left early, it cancels the job at the server.
@@ -152,6 +158,9 @@ class Job:
                 self.accepted = True
                 self._cancel = None
                 await self._hand_over(item)
+            case FinishReason():
+                self._withheld = item.reason == "content_filter"
+                self._say(item)
             case Marker():
                 pass
             case _:
