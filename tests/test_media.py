@@ -129,6 +129,33 @@ def test_a_saved_picture_is_named_by_prompt_seed_and_content(tmp_path: Path) -> 
     assert path.read_bytes() == png()
 
 
+@pytest.mark.parametrize(
+    ("prompt", "slug"),
+    [
+        ("Füchslein im Straßengraben", "fuchslein-im-strassengraben"),
+        ("Un renard à Orléans, ½ nuit", "un-renard-a-orleans-1-2-nuit"),
+        (
+            "a very small red fox that sits in the deep snow of Siberia",
+            "a-very-small-red-fox-that-sits-in-the-deep-snow",
+        ),
+        ("x" * 60, "x" * 48),
+        ("日本", "picture"),
+    ],
+)
+def test_a_name_has_the_prompts_letters_without_their_marks_and_ends_with_a_word(prompt: str, slug: str) -> None:
+    assert stem_of(prompt, 7, b"x").rpartition("-7-")[0] == slug
+
+
+@pytest.mark.parametrize("place", ["out.d", "my.pictures/2026.11", "v1.0", "foxes"])
+def test_a_place_that_ends_like_no_picture_is_a_folder(place: str, tmp_path: Path) -> None:
+    assert image_of(png()).save(tmp_path / place).parent == tmp_path / place
+
+
+@pytest.mark.parametrize("place", ["fox.png", "FOX.PNG", "a/fox.jpeg", "fox.tiff"])
+def test_a_place_that_ends_like_a_picture_is_that_file(place: str, tmp_path: Path) -> None:
+    assert image_of(png()).save(tmp_path / place) == tmp_path / place
+
+
 def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
     first, second = (image_of(png()).save(tmp_path) for _ in range(2))
 

@@ -158,21 +158,17 @@ class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
         It blocks: in a coroutine `await asyncio.to_thread(image.save, place)`.
 
         Args:
-            place: A file that does not exist yet, named by its ending; or a folder, made where there is none, in which
-                the name is made of the prompt's letters, the seed and a hash of the content.
+            place: A file that does not exist yet, known by the ending of a picture (`fox.png`); or a folder, made where
+                there is none, in which the name is made of the prompt's letters, the seed and a hash of the content.
 
         Raises:
             FileExistsError: The file exists.
             OSError: As the system says.
             ValueError: The name holds a NUL.
         """
-        from hfgen.saving import save_as, save_in, stem_of  # noqa: PLC0415 - for those who save
+        from hfgen.saving import names_a_file, save_as, save_in, stem_of  # noqa: PLC0415 - for those who save
 
-        if (
-            Path(place).suffix
-            and not Path(place).expanduser().is_dir()
-            and not os.fspath(place).endswith(("/", os.sep))
-        ):
+        if names_a_file(place) and not os.fspath(place).endswith(("/", os.sep)):
             return save_as(place, self.media.data)
         return save_in(place, stem_of(self.prompt, self.seed, self.media.data), self.media.extension, self.media.data)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from hashlib import sha256
@@ -85,7 +86,7 @@ async def test_all_that_was_asked_reaches_the_server(tmp_path: Path) -> None:
             "--height", "256", "--negative-prompt", "dogs", "--steps", "4", "--guidance", "3.5", "--scheduler", "Euler",
             "-o", "extra_data", '{"quality": "high"}', "a fox",
         )  # fmt: skip
-    assert (code, "warning" in err) == (0, False)
+    assert (code, err.count("warning:"), "does not take scheduler: it is left out" in err) == (0, 1, True)
     asked = painter.asked[0]
     assert (asked["inputs"], asked["quality"]) == ("a fox", "high")
     assert asked["parameters"] == {
@@ -95,7 +96,6 @@ async def test_all_that_was_asked_reaches_the_server(tmp_path: Path) -> None:
         "negative_prompt": "dogs",
         "num_inference_steps": 4,
         "guidance_scale": 3.5,
-        "scheduler": "Euler",
     }
 
 
@@ -255,6 +255,48 @@ async def test_wrong_usage_is_said_before_anything_is_asked(words: tuple[str, ..
 async def test_wrong_usage_is_an_error_line_where_json_was_asked_for() -> None:
     code, out, _ = await hfgen("image", "--json", "-n", "many", "a fox")
     assert (code, json.loads(out)["type"]) == (2, "error")
+
+
+async def test_a_folder_is_made_for_the_first_picture_and_not_before(tmp_path: Path) -> None:
+    out = tmp_path / "foxes" / "red"
+    async with serving(Painter(b"<html>hello</html>")) as server:
+        words = ("--out", str(out), "-o", "total_timeout", "5", "a fox")
+        assert (await hfgen("image", "--api-base", server.url, *words))[0] == 7
+    assert not out.parent.exists()
+    assert (await hfgen("image", "--out", str(out), "a fox"))[0] == 4
+    assert not out.parent.exists()
+    async with serving(Painter()) as server:
+        assert (await hfgen("image", "--api-base", server.url, "--out", str(out), "a fox"))[0] == 0
+    assert len(names(out)) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+async def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o555)
+    painter = Painter()
+    async with serving(painter) as server:
+        words = ("--out", str(tmp_path / "closed" / "new"), "a fox")
+        code, _, err = await hfgen("image", "--api-base", server.url, *words)
+    assert (code, painter.asked) == (2, [])
+    assert "Permission denied" in err
+
+
+async def test_a_link_to_nowhere_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    painter = Painter()
+    async with serving(painter) as server:
+        code, _, err = await hfgen("image", "--api-base", server.url, "--out", str(tmp_path / "link"), "a fox")
+    assert (code, painter.asked) == (2, [])
+    assert "--out" in err
+
+
+async def test_advice_names_the_flags_of_this_command() -> None:
+    async with serving(Painter()) as server:
+        for words, flag in ((("--aspect-ratio", "wide"), "--aspect-ratio wide"), (("--width", "0"), "--width 0")):
+            _, _, err = await hfgen("image", "--api-base", server.url, *words, "a fox")
+            assert f"hfgen: {flag}" in err.replace("'", "")
+            _, out, _ = await hfgen("image", "--json", "--api-base", server.url, *words, "a fox")
+            assert json.loads(out)["message"].replace("'", "").startswith(flag)
 
 
 async def test_an_answer_that_is_no_picture_writes_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Keeping a picture: its file, what made it inside a PNG, and the same beside it as JSON."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from hfgen.formats import dimensions
 from hfgen.media import Media
 from hfgen.png_text import with_texts
 from hfgen.redaction import redact, without_tokens
-from hfgen.saving import replace_own, save_in, stem_of
+from hfgen.saving import names_a_file, replace_own, save_in, stem_of
 from hfgen.version import __version__
 
 _OURS: Final = "hfgen"
@@ -74,7 +75,7 @@ class Keeper:
     """Keeps pictures in a folder.
 
     Attributes:
-        folder: Where; it is there and can be written to.
+        folder: Where; it is made for the first picture.
         asked: Arguments of the call by name, as far as a picture does not tell them itself.
         sidecar: Whether a JSON file is written beside each picture.
         kept: What has been kept so far.
@@ -149,20 +150,20 @@ class Keeper:
 
 
 def folder_for(given: str) -> Path:
-    """The folder for pictures, made where it is not there yet; before anything is asked for and paid.
+    """The folder for pictures, tried out before anything is asked for and paid; the first picture makes it.
 
     Raises:
         UsageError: It cannot be one.
     """
     folder = Path(given).expanduser()
-    if folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif") and not folder.is_dir():
+    if names_a_file(folder):
         raise UsageError(
             f"--out {given}: a folder is expected, and this looks like a file",
             hint="hfgen names the files itself, so that none is overwritten, and prints their names.",
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+        tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise UsageError(f"--out {given}: {error.strerror or error}", hint="Give a folder to write to.") from error
     return folder
