@@ -103,7 +103,8 @@ class FinishReason(_Silent, frozen=True, tag="finish"):
     """The truthful end of a stream, and who answered.
 
     Attributes:
-        reason: `stop` (the model ended), `length` (max_tokens or context), `tool_calls`, `content_filter`.
+        reason: `stop` (the model ended, or nobody said why), `length` (max_tokens or context), `tool_calls`,
+            `content_filter`.
         model: The model that answered, as its server names it.
         server: The server that answered, as a person would name it.
         attempts: Requests sent, all retries and continuations included.

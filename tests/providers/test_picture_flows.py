@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hfgen import HuggingFaceInference
 from hfgen.errors import (
     BadRequest,
     ContentFiltered,
@@ -110,6 +111,53 @@ async def test_a_provider_that_does_not_paint_is_refused_early_and_others_are_na
         with pytest.raises(ModelNotSupportedError, match=f"{provider}.*\n.*fal-ai, replicate, together"):
             await ask(provider=provider)
     assert house.visits == []
+
+
+TEXT_RECORD = {
+    "pipeline_tag": "text-generation",
+    "tags": ["conversational"],
+    "inferenceProviderMapping": {"groq": {"status": "live", "providerId": "x", "task": "conversational"}},
+}
+
+
+@pytest.mark.parametrize(
+    "option", [{"guidance_scale": 3.0}, {"width": 512}, {"aspect_ratio": "1:1"}, {"seed": 1, "scheduler": "euler"}]
+)
+async def test_a_model_for_text_refuses_an_option_of_pictures_and_names_it(
+    option: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(TEXT_RECORD, {})
+    async with at_home(house, monkeypatch):
+        with pytest.raises(
+            ModelNotSupportedError, match="owner/text is a model for text-generation: it makes no"
+        ) as caught:
+            await ask("owner/text", **option)
+    assert list(option)[-1] + "=" in caught.value.hint
+    assert house.visits == []
+
+
+async def test_who_asks_for_words_gets_them_and_hears_that_an_option_of_pictures_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = {"choices": [{"index": 0, "message": {"content": "Paris"}, "finish_reason": "stop"}]}
+    house = House(TEXT_RECORD, {"POST /v1/chat/completions": [said(answer)]})
+    async with at_home(house, monkeypatch):
+        with pytest.warns(OptionIgnored, match="guidance_scale"):
+            events = [
+                event
+                async for event in HuggingFaceInference.create_async_generator(
+                    "owner/text", [{"role": "user", "content": "x"}], mode="chat", guidance_scale=3.0
+                )
+            ]
+    assert events[0] == "Paris"
+
+
+async def test_a_server_without_a_route_for_pictures_is_said_to_have_been_asked_for_one() -> None:
+    house = House({}, {"GET /v1/models": [said({"data": [{"id": "m", "owned_by": "vllm"}]})]})
+    async with serving(house) as server:
+        with pytest.raises(ModelNotSupportedError) as caught:
+            await ask("m", api_base=server.url, guidance_scale=3.0)
+    assert caught.value.hint.startswith("It was asked for a picture")
 
 
 async def test_a_model_that_nobody_paints_with_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:

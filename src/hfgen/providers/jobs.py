@@ -32,6 +32,7 @@ _log: Final = logging.getLogger("hfgen.route")
 _MOST_AT_ONCE: Final = 4
 _SEEDS: Final = 2**32
 _DRAWN: Final = 31  # bits: some servers hold a seed in a signed number
+_ASKED_FOR: Final = "It was asked for a picture."
 _ALIKE: Final = (MissingAuth, PaymentRequired, ModelNotSupportedError, UsageError)  # the next would end the same way
 
 
@@ -183,6 +184,8 @@ class Jobs:
     def _error(self) -> Exception:
         """The first, and how many pictures came in spite of it."""
         error = self._errors[0]
+        if isinstance(error, ModelNotSupportedError) and not error.hint.startswith(_ASKED_FOR):
+            error.hint = f"{_ASKED_FOR} {error.hint}"
         if not self._pictures or not isinstance(error, HfgenError):
             return error
         count = self._asked.picture.n

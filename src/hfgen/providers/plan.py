@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+from hfgen.asked import given
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation, Picture
@@ -47,10 +48,13 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
     Raises:
         ModelNotSupportedError: The model's task is neither text nor pictures, or not the pictures that were asked for.
     """
-    if generation.mode == "image" and facts.task and not facts.makes_images:
+    if known_task(generation) == "text-to-image" and facts.task and not facts.makes_images:
+        options = ", ".join(f"{name}=" for name in _painters_options(generation))
         raise ModelNotSupportedError(
             f"{facts.id} is a model for {facts.task}: it makes no pictures",
-            hint="`hfgen models --task text-to-image` lists the models that do.",
+            hint=f"Leave out {options}: that is for pictures."
+            if options and generation.mode != "image"
+            else "`hfgen models --task text-to-image` lists the models that do.",
         )
     if facts.makes_images or known_task(generation) == "text-to-image":
         return "image"
@@ -68,8 +72,14 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
     named = generation.model in catalogue.IMAGE_MODELS
-    paints = generation.mode == "image" or replace(generation.picture, n=1) != Picture() or named
-    return "text-to-image" if paints else ""
+    asks = generation.mode == "image" or (generation.mode == "auto" and bool(_painters_options(generation)))
+    return "text-to-image" if named or asks else ""
+
+
+def _painters_options(generation: Generation) -> list[str]:
+    """The options of the call that only a picture has; a number of answers (`n`) may be of anything."""
+    words = replace(generation, picture=Picture())
+    return sorted(given(generation).keys() - given(words).keys() - {"n"})
 
 
 def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: str | None = None) -> Plan:
