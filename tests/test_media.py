@@ -1,6 +1,7 @@
 """What a picture's bytes show, what is refused, and where a picture may be saved."""
 
 import base64
+import random
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,23 @@ def test_base64_comes_bare_or_as_a_data_url() -> None:
 def test_base64_of_no_picture_is_refused(text: str, said: str) -> None:
     with pytest.raises(BadPicture, match=said):
         unpacked(text)
+
+
+@pytest.mark.parametrize("length", [2**18 // 4 * 3 + more for more in (-1, 0, 1, 2, 3)] + [10**6])
+def test_base64_of_any_length_is_decoded_in_slices_as_in_one_go(length: int) -> None:
+    data = png() + random.Random(length).randbytes(length - len(png()))
+
+    assert unpacked(base64.b64encode(data).decode()).data == data
+    assert unpacked("data:image/png;base64," + base64.b64encode(data).decode()).data == data
+
+
+@pytest.mark.parametrize("place", [4, 2**18 - 2, 2**18, 2**18 + 4])
+@pytest.mark.parametrize("odd", ["=", "==", " ", "ä", "-", "\n"])
+def test_base64_that_is_damaged_somewhere_is_refused(place: int, odd: str) -> None:
+    text = base64.b64encode(png() + bytes(2**19)).decode()
+
+    with pytest.raises(BadPicture, match="base64"):
+        unpacked(text[:place] + odd + text[place + len(odd) :])
 
 
 def test_a_saved_picture_is_named_by_prompt_seed_and_content(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 
 def _jpeg_whole(data: bytes) -> bool:
     """The end marker after the first scan; that of a thumbnail in the head is none."""
-    return any(segment.kind == _SCAN and data.find(b"\xff\xd9", segment.end) >= 0 for segment in _segments(data))
+    return any(segment.kind == _SCAN and data.rfind(b"\xff\xd9", segment.end) >= 0 for segment in _segments(data))
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:

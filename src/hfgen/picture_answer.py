@@ -73,7 +73,7 @@ def picture(text: str, *, seed: int | None = None, revised_prompt: str = "") -> 
     Raises:
         BadPicture: It is none of these, or the bytes are no picture.
     """
-    if text.lower().startswith(("http://", "https://")):
+    if text[:8].lower().startswith(("http://", "https://")):
         return PictureAt(text, seed, revised_prompt)
     return ImageResponse(unpacked(text), seed=seed, revised_prompt=revised_prompt)
 
