@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 from hashlib import sha256
@@ -257,6 +258,19 @@ async def test_wrong_usage_is_an_error_line_where_json_was_asked_for() -> None:
     assert (code, json.loads(out)["type"]) == (2, "error")
 
 
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="nothing here limits the size of a file")
+async def test_a_full_disk_is_said_with_the_files_name_and_leaves_no_half_of_a_file(tmp_path: Path) -> None:
+    async with serving(Painter()) as server:
+        process = await asyncio.create_subprocess_exec(
+            "prlimit", "--fsize=100", *HFGEN, "image", "--api-base", server.url, "--out", str(tmp_path), "a fox",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+        )  # fmt: skip
+        out, err = await process.communicate()
+    assert (process.returncode, out, names(tmp_path)) == (1, b"", [])
+    assert f"{tmp_path}/a-fox-" in err.decode()
+    assert ".png could not be written: File too large" in err.decode()
+
+
 async def test_a_folder_is_made_for_the_first_picture_and_not_before(tmp_path: Path) -> None:
     out = tmp_path / "foxes" / "red"
     async with serving(Painter(b"<html>hello</html>")) as server:
@@ -358,7 +372,7 @@ async def test_ctrl_c_keeps_the_pictures_that_had_come(tmp_path: Path) -> None:
         _, err = await process.communicate()
     assert process.returncode == 130
     assert names(tmp_path) == [Path(path).with_suffix(".json").name, Path(path).name]
-    assert "1 picture had come before that, and stays" in err.decode()
+    assert "1 picture came before that and is kept" in err.decode()
     assert "Traceback" not in err.decode()
 
 

@@ -100,7 +100,7 @@ class Keeper:
         try:
             file = self.folder / save_in(self.folder, stem, image.media.extension, data).name
         except OSError as error:
-            raise _not_kept("the picture", self.folder, error) from error
+            raise _not_kept(f"{self.folder / stem}{image.media.extension}", error) from error
         record = Sidecar(**msgspec.structs.asdict(made), file=file.name, sha256=hashlib.sha256(data).hexdigest())
         kept = Kept(file, self._beside(file, record) if self.sidecar else None, record, Media(data, made.media_type))
         self.kept.append(kept)
@@ -117,13 +117,13 @@ class Keeper:
                 try:
                     replace_own(kept.sidecar, _json(msgspec.structs.replace(kept.record, attempts=end.attempts)))
                 except OSError as error:
-                    raise _not_kept("how often was asked", self.folder, error) from error
+                    raise _not_kept(f"{kept.sidecar} (how often was asked)", error) from error
 
     def _beside(self, file: Path, record: Sidecar) -> Path:
         try:
             return self.folder / save_in(self.folder, file.stem, ".json", _json(record)).name
         except OSError as error:
-            raise _not_kept(f"{file} is kept, but what made it", self.folder, error) from error
+            raise _not_kept(f"{file} is kept, but {file.with_suffix('.json')}", error) from error
 
     def _made(self, image: ImageResponse) -> Made:
         width, height = (image.width, image.height) if image.width else dimensions(image.media) or (0, 0)
@@ -210,7 +210,5 @@ def _json(record: Sidecar) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def _not_kept(what: str, folder: Path, error: OSError) -> NotKept:
-    return NotKept(
-        f"{what} could not be written to {folder}: {error.strerror or error}", hint="Choose another folder with --out."
-    )
+def _not_kept(what: str, error: OSError) -> NotKept:
+    return NotKept(f"{what} could not be written: {error.strerror or error}", hint="Choose another folder with --out.")
