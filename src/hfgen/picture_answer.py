@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hfgen.answers import error_of_event, second_reading, unreadable
-from hfgen.errors import ContentFiltered, HfgenError, ServerError
+from hfgen.errors import BadPicture, ContentFiltered, HfgenError, ServerError
 from hfgen.events import FinishReason, ImageResponse
 from hfgen.picture import unpacked
 from hfgen.server_words import said_in, words_of
@@ -17,6 +17,7 @@ from hfgen.wire_json import MALFORMED
 
 T = TypeVar("T")
 
+_SCHEME: Final = 32  # characters
 WHAT: Final = "a picture"
 
 _PATH: Final = re.compile(r"(?:/[\w~-][\w.~-]*)+", re.ASCII)
@@ -73,8 +74,12 @@ def picture(text: str, *, seed: int | None = None, revised_prompt: str = "") -> 
     Raises:
         BadPicture: It is none of these, or the bytes are no picture.
     """
-    if text[:8].lower().startswith(("http://", "https://")):
+    scheme = text[: max(0, text.find(":", 0, _SCHEME))].lower()  # base64 has no colon
+    if scheme in ("http", "https"):
         return PictureAt(text, seed, revised_prompt)
+    if scheme not in ("", "data"):
+        shown = scheme if scheme.isalnum() else "unknown"
+        raise BadPicture(f"the server names an address of the kind {shown!r} for the picture; only http and https")
     return ImageResponse(unpacked(text), seed=seed, revised_prompt=revised_prompt)
 
 

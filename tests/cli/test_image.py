@@ -1,6 +1,7 @@
 """`hfgen image`, as people and scripts use it: what lands on the disk, on stdout, on stderr, and how it ends."""
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from command_line import HFGEN, environment, hfgen, terminal
 from hub_server import serving_hub
 from loopback import Visit, serving
-from pictures import picture_of, png
+from pictures import huge_png, picture_of, png
 
 TOKEN = "hf_" + "Secret0" * 5
 
@@ -54,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def names(folder: Path) -> list[str]:
-    return list(contents(folder))
+    return sorted(path.name for path in folder.iterdir())
 
 
 def digest(file: Path) -> str:
@@ -319,6 +320,56 @@ async def test_an_answer_that_is_no_picture_writes_nothing(tmp_path: Path) -> No
         code, out, err = await hfgen("image", "--api-base", server.url, *words)
     assert (code, out, names(tmp_path)) == (7, "", [])
     assert "Traceback" not in err
+
+
+HOSTILE: dict[str, tuple[dict[str, str], str]] = {
+    "an address inside": ({"url": "http://169.254.169.254/latest/meta-data"}, "is not fetched"),
+    "a file": ({"url": "file:///etc/passwd"}, "of the kind 'file'"),
+    "ten gigabytes": ({"url": "http://{host}/10-GB"}, "10737418240"),
+    "a bomb": ({"b64_json": base64.b64encode(huge_png(50_000, 50_000)).decode()}, "50000 x 50000"),
+    "a page": ({"url": "http://{host}/page"}, "HTML"),
+}
+
+
+@pytest.mark.parametrize(("place", "said"), HOSTILE.values(), ids=HOSTILE)
+async def test_a_hostile_provider_gets_a_clear_error_and_nothing_is_written(
+    place: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    async def provide(visit: Visit) -> None:
+        if visit.path == "/10-GB":
+            await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n" + png())
+            await visit.gone()
+        elif visit.path == "/page":
+            await visit.answer(b"<!doctype html><title>Sign in</title>", "image/png")
+        else:
+            told = {key: text.replace("{host}", visit.headers["host"]) for key, text in place.items()}
+            await visit.answer(json.dumps({"data": [told]}).encode())
+
+    out = tmp_path / "out"
+    async with serving(provide) as server:
+        words = ("--api-base", f"{server.url}/v1/images/generations", "--out", str(out), "a fox")
+        code, printed, err = await hfgen("image", *words)
+    assert (code, printed, out.exists()) == (7, "", False)
+    assert said in err
+    assert "Traceback" not in err
+
+
+async def test_no_name_that_a_provider_gives_names_a_file(tmp_path: Path) -> None:
+    async def provide(visit: Visit) -> None:
+        if "evil" in visit.path:
+            more = 'Content-Disposition: attachment; filename="../../evil.png"\r\n'
+            await visit.answer(png(), "image/png", more=more)
+        else:
+            url = f"http://{visit.headers['host']}/..%2f..%2fevil.png"
+            told = {"url": url, "revised_prompt": "../../evil", "model": "../evil"}
+            await visit.answer(json.dumps({"data": [told]}).encode())
+
+    out = tmp_path / "deep" / "out"
+    async with serving(provide) as server:
+        words = ("--api-base", f"{server.url}/v1/images/generations", "--out", str(out), "a fox")
+        assert (await hfgen("image", *words))[0] == 0
+    assert [name.startswith("a-fox-") for name in names(out)] == [True, True]
+    assert (names(tmp_path), names(tmp_path / "deep")) == (["deep"], ["out"])
 
 
 async def test_ctrl_c_ends_the_job_and_writes_nothing(tmp_path: Path) -> None:

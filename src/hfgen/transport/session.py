@@ -84,8 +84,15 @@ class Session:
         async with self._opened(request, target, limits, self._door) as answer:
             yield answer
 
-    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+    async def download(self, url: str, target: Target, limits: Limits, most: int, longest: float = LONGEST) -> bytes:
         """What lies at an address that came over the wire; see `fetching` for where it may lie.
+
+        Args:
+            url: The address.
+            target: Who named it.
+            limits: Of silence.
+            most: Bytes.
+            longest: Seconds for all of it.
 
         Raises:
             BadPicture: Nothing may be fetched there, or it is too large.
@@ -97,13 +104,13 @@ class Session:
         way = Way(target, self._proxy, self._connections, self._resolver)
         try:
             async with (
-                asyncio.timeout(LONGEST),
+                asyncio.timeout(longest),
                 way,
                 self._opened(request, replace(target, label=host), impatient(limits), way.client) as answer,
             ):
                 return await bounded(answer, most)
         except (TimeoutError, ResponseError, ModelNotSupportedError) as error:
-            failed = unfetched(error, host)
+            failed = unfetched(error, host, longest)
             if failed is error:
                 raise
             raise failed from error
