@@ -19,6 +19,7 @@ MOST_PIXELS: Final = 64_000_000
 _SLICE: Final = 2**18
 """Characters of base64 that are decoded in one go, 1 ms; a multiple of four."""
 _TURN: Final = 50e-6
+_LONGEST_SCHEME: Final = 32
 _KINDS: Final = "PNG, JPEG, WebP, GIF, BMP and AVIF are known."
 
 
@@ -46,6 +47,11 @@ def picture(data: bytes) -> tuple[Media, Pixels]:
     if not is_whole(media):
         raise BadPicture(f"the picture ({media_type}, {len(data)} bytes) is cut or damaged", hint="Ask for it again.")
     return media, size
+
+
+def scheme_of(text: str) -> str:
+    """The scheme of an address or a data URL; "" for base64, which has no colon."""
+    return text[: max(0, text.find(":", 0, _LONGEST_SCHEME))].lower()
 
 
 def unpacked(text: str) -> Media:

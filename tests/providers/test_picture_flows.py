@@ -11,6 +11,7 @@ from hfgen import HuggingFaceInference
 from hfgen.errors import (
     BadRequest,
     ContentFiltered,
+    GenerationError,
     HfgenError,
     ModelLoading,
     ModelNotSupportedError,
@@ -19,7 +20,7 @@ from hfgen.errors import (
     ServerError,
     UsageError,
 )
-from hfgen.events import FinishReason
+from hfgen.events import Event, FinishReason
 from hfgen.providers.notices import OptionIgnored
 from hfgen.providers.routes import IMAGE_PROVIDERS
 from loopback import serving
@@ -266,6 +267,19 @@ async def test_where_no_seed_can_be_asked_for_one_request_makes_all(monkeypatch:
     house = House(RECORD, {"POST /nscale/v1/images/generations": [said({"data": [{"b64_json": PACKED}] * 3})]})
     async with at_home(house, monkeypatch):
         assert await several(house, provider="nscale") == ([(None, 3, None)], [])
+
+
+async def test_base64_that_is_damaged_leaves_the_other_pictures_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"data": [{"b64_json": "!"}, {"b64_json": PACKED}, {"url": "file:///etc/passwd"}]}
+    house = House(RECORD, {"POST /nscale/v1/images/generations": [said(answer)]})
+    events: list[Event] = []
+    async with at_home(house, monkeypatch):
+        with pytest.raises(GenerationError, match="1 of 3 pictures came: the picture's base64 is cut"):
+            async for event in HuggingFaceInference.create_async_generator(
+                MODEL, [], prompt=ASTRONAUT, provider="nscale", n=3
+            ):
+                events.append(event)
+    assert [image.media.data for image in pictures(events)] == [PNG]
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------

@@ -519,6 +519,18 @@ async def test_a_bad_picture_is_an_error_and_is_not_paid_for_again(data: bytes, 
         assert len(server.visits) == 1
 
 
+async def test_a_picture_that_is_cut_leaves_the_others_of_its_answer() -> None:
+    async def talk(visit: Visit) -> None:
+        await say(visit, b64(png()), b64(png()[:-9]), b64(png(shade=1)), "end")
+
+    events: list[Event] = []
+    async with serving(talk) as server:
+        with pytest.raises(GenerationError, match=r"2 of 3 pictures came: .*cut"):
+            await all_of(paint(server, most=3, n=3), events)
+        assert len(server.visits) == 1
+    assert [image.media.data for image in images(events)] == [png(), png(shade=1)]
+
+
 async def test_a_picture_at_a_bad_address_leaves_the_others() -> None:
     async def talk(visit: Visit) -> None:
         if visit.path.endswith("/paint"):

@@ -15,7 +15,7 @@ from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, Sess
 from hfgen.events import Event, FinishReason, ImageResponse, Progress
 from hfgen.generation import Generation
 from hfgen.media import Media
-from hfgen.picture import picture, unpacked
+from hfgen.picture import picture, scheme_of, unpacked
 from hfgen.providers.notices import waiting
 from hfgen.providers.places import Terms, aside, fetched, host_of
 from hfgen.providers.routes import Route
@@ -37,7 +37,7 @@ class _Turn:
 
     follow: WireRequest | None = None
     delay: float | None = None
-    places: list[PictureAt] = field(default_factory=list[PictureAt])
+    pictures: list[PictureAt | ImageResponse] = field(default_factory=list[PictureAt | ImageResponse])
 
 
 class Job:
@@ -107,9 +107,9 @@ class Job:
             await self._wait_after(error)
             return request
         self._failures = 0
-        if turn.places:
+        if turn.pictures:
             self._cancel = None  # the job is done
-            await self._fetch_all(turn.places)
+            await self._bring_all(turn.pictures)
         if turn.follow is not None:
             self._cancel = turn.follow.cancel or self._cancel
             return replace(self._placed(turn.follow), delay=max(turn.follow.delay, turn.delay or 0.0))
@@ -130,7 +130,7 @@ class Job:
             while frames := await answer.read():
                 for frame in frames:
                     for item in await self._decoded(frame):
-                        await self._take(item, turn, answer)
+                        self._take(item, turn, answer)
         if self.accepted and self._terms.deadline is None and self._clock.when() is None:
             self._clock.reschedule(self._loop.time() + self._terms.longest)
         return turn
@@ -144,20 +144,16 @@ class Job:
                 self._told, self._cancel = True, None
             raise
 
-    async def _take(self, item: Item, turn: _Turn, answer: Answer) -> None:
+    def _take(self, item: Item, turn: _Turn, answer: Answer) -> None:
         match item:
             case WireRequest():
                 self.accepted, turn.follow = True, item
                 turn.delay = _told_wait(answer)
             case Again():
                 self.accepted, turn.delay = True, self._until_next(item, answer)
-            case PictureAt():
+            case PictureAt() | ImageResponse():
                 self.accepted = True
-                turn.places.append(item)
-            case ImageResponse():
-                self.accepted = True
-                self._cancel = None
-                await self._hand_over(item)
+                turn.pictures.append(item)
             case FinishReason():
                 self._withheld = item.reason == "content_filter"
                 self._say(item)
@@ -198,27 +194,27 @@ class Job:
             )
         )
 
-    async def _fetch_all(self, places: Sequence[PictureAt]) -> None:
+    async def _bring_all(self, pictures: Sequence[PictureAt | ImageResponse]) -> None:
         """All that can be had; what could not is said at the end."""
         failed: HfgenError | None = None
-        for place in places:
+        for found in pictures:
             try:
-                data = await self._fetched(place.url)
-                source = "" if place.url.startswith("data:") else place.url
-                revised = place.revised_prompt
-                media = Media(data, "")  # the bytes will show what it is
-                await self._hand_over(ImageResponse(media, seed=place.seed, revised_prompt=revised, source_url=source))
+                await self._hand_over(found if isinstance(found, ImageResponse) else await self._fetched(found))
             except HfgenError as error:
                 failed = failed or error
         if failed is not None:
             raise failed
 
-    async def _fetched(self, url: str) -> bytes:
-        if url[:5].lower() == "data:":
-            return (await aside(len(url), lambda: unpacked(url))).data
-        host = host_of(url)
-        self._say(Progress("fetching", f"from {host}" if host else ""))
-        return await fetched(url, self._route.target, self._asked.limits, self._terms)
+    async def _fetched(self, place: PictureAt) -> ImageResponse:
+        url, source = place.url, ""
+        if scheme_of(url) in ("", "data"):
+            media = await aside(len(url), lambda: unpacked(url))
+        else:
+            host, source = host_of(url), url
+            self._say(Progress("fetching", f"from {host}" if host else ""))
+            data = await fetched(url, self._route.target, self._asked.limits, self._terms)
+            media = Media(data, "")  # the bytes will show what it is
+        return ImageResponse(media, seed=place.seed, revised_prompt=place.revised_prompt, source_url=source)
 
     async def _wait_after(self, error: HfgenError) -> None:
         """Wait until it makes sense to send the same again.
