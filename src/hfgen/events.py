@@ -132,6 +132,7 @@ class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
         height: In pixels, read from the bytes; 0 where they do not show it.
         revised_prompt: What the provider made of the prompt, "" where it says nothing.
         source_url: Where it was fetched, "" where it came in the answer.
+        left_out: The options of the call that its server does not take, and that made no difference to it.
     """
 
     media: Media
@@ -144,6 +145,7 @@ class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
     height: int = 0
     revised_prompt: str = ""
     source_url: str = ""
+    left_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.markdown()

@@ -105,12 +105,14 @@ async def test_the_sidecar_and_the_png_say_what_made_it(tmp_path: Path) -> None:
     async with serving(Painter()) as server:
         _, out, _ = await hfgen(
             "image", "--api-base", server.url, "--out", str(tmp_path), "--seed", "7", "--negative-prompt", "dogs",
-            "--steps", "4", "--guidance", "3.5", "-o", "extra_data", '{"quality": "high"}', "Ein Füchslein",
+            "--steps", "4", "--guidance", "3.5", "--scheduler", "none-of-the-server-s",
+            "-o", "extra_data", '{"quality": "high"}', "Ein Füchslein",
         )  # fmt: skip
     file = Path(out.strip())
     said = json.loads(file.with_suffix(".json").read_text())
     assert said["prompt"] == "Ein Füchslein"
     assert (said["negative_prompt"], said["seed"], said["steps"], said["guidance"]) == ("dogs", 7, 4, 3.5)
+    assert said["scheduler"] is None  # it was left out, and made nothing
     assert (said["width"], said["height"], said["extra"], said["attempts"]) == (64, 48, {"quality": "high"}, 1)
     assert (said["file"], said["sha256"]) == (file.name, digest(file))
     assert server.url in said["server"]

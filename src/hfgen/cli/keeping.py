@@ -127,7 +127,8 @@ class Keeper:
 
     def _made(self, image: ImageResponse) -> Made:
         width, height = (image.width, image.height) if image.width else dimensions(image.media) or (0, 0)
-        negative, scheduler = self.asked.get("negative_prompt"), self.asked.get("scheduler")
+        asked = {name: value for name, value in self.asked.items() if name not in image.left_out}
+        negative, scheduler = asked.get("negative_prompt"), asked.get("scheduler")
         return Made(
             prompt=_clean(image.prompt),
             revised_prompt=_clean(image.revised_prompt),
@@ -138,10 +139,10 @@ class Keeper:
             seed=image.seed,
             width=width,
             height=height,
-            steps=self.asked.get("num_inference_steps"),
-            guidance=self.asked.get("guidance_scale"),
+            steps=asked.get("num_inference_steps"),
+            guidance=asked.get("guidance_scale"),
             scheduler=scheduler and _clean(scheduler),
-            extra=_harmless("", self.asked.get("extra_data") or {}),
+            extra=_harmless("", asked.get("extra_data") or {}),
             source_url=_place(image.source_url),
             media_type=image.media.media_type,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

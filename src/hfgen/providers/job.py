@@ -190,6 +190,7 @@ class Job:
                 model=image.model or asked.model,
                 server=image.server or target.name,
                 provider=image.provider or target.provider,
+                left_out=self._request.dropped,
                 seed=(None if untold else asked.sampling.seed) if image.seed is None else image.seed,
             )
         )
