@@ -31,6 +31,7 @@ from painters import (
     PNG,
     RECORD,
     SERVED,
+    TOKEN,
     House,
     Said,
     answered,
@@ -222,6 +223,18 @@ async def test_an_openai_like_server_is_asked_for_pictures_below_v1(
         events = await ask("sd", api_base=server.url, aspect_ratio="1:1")
     assert pictures(events)[0].media.data == PNG
     assert json.loads(house.visits[-1].body)["size"] == "1024x1024"
+
+
+async def test_a_provider_without_a_row_is_asked_in_openai_s_language_by_its_whole_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(RECORD, {"POST /nebius/v1/images/generations": [said({"data": [{"b64_json": PACKED}]})]})
+    async with serving(house) as server:
+        monkeypatch.setenv("HF_INFERENCE_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        events = await ask("flux", api_base=f"{server.url}/nebius/v1/images/generations")
+    assert pictures(events)[0].media.data == PNG
+    assert house.visits[-1].headers["authorization"] == f"Bearer {TOKEN}"
 
 
 async def several(house: House, **asked: Any) -> tuple[list[Any], list[int]]:
