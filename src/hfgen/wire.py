@@ -114,6 +114,7 @@ class PictureAt:
     """A picture that is ready at an address, which is fetched at once, without the token."""
 
     url: str
+    """The address, or what should be the picture itself, as a data URL or in base64."""
     seed: int | None = None
     revised_prompt: str = ""
 

@@ -297,7 +297,8 @@ def test_tgis_log_probabilities_are_told_where_they_were_asked_for() -> None:
 
 def test_the_toolkits_answer_is_a_list_or_an_object() -> None:
     for body in (b'[{"generated_text":"Hi"}]', b'{"generated_text":"Hi"}'):
-        assert read(toolkit, Body("application/json", body)) == ["Hi", FinishReason("stop"), END]
+        told = read(toolkit, Body("application/json", body))
+        assert told == ["Hi", Usage(completion_tokens=1, estimated=True), FinishReason("stop"), END]
 
 
 def test_a_toolkit_that_paints_answers_a_prompt_with_a_picture() -> None:

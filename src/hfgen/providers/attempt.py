@@ -11,11 +11,12 @@ import msgspec
 from hfgen.errors import ConnectionFailed, HfgenError, ModelNotSupportedError, ServerError, TimedOut, TruncatedStream
 from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
 from hfgen.generation import Generation
+from hfgen.providers.places import aside
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
 from hfgen.servers.detect import forget
-from hfgen.wire import Again, Answer, Exchange, Frame, Item, Marker, PictureAt, Whole, WireRequest
+from hfgen.wire import Again, Answer, Body, Exchange, Frame, Item, Marker, PictureAt, Whole, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
 
@@ -113,7 +114,10 @@ class Attempt:
         answer = self._answer  # the fewer coroutines between socket and caller, the cheaper a token that comes alone
         frames = await (answer.read() if self.shape.finish is None else self._last_frames(answer))
         heard = self._heard
-        events = self._decode(frames)
+        if frames and isinstance(whole := frames[0], Body):  # a picture may come where words were asked for
+            events = await aside(len(whole.data), lambda: self._decode(frames))
+        else:
+            events = self._decode(frames)
         if not events and self._heard == heard:
             answer.bare()
         if not self._error and (self.shape.closed or not frames):

@@ -17,12 +17,12 @@ from hfgen.providers.notices import say_dropped
 from hfgen.providers.plan import Plan, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.router import bill, plan_router
-from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
+from hfgen.providers.routes import DIFFUSION_IMAGES, HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.providers.verbatim import verbatim_at
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.sources import is_path
 from hfgen.transport.session import Session
-from hfgen.wire import Target, origin_of
+from hfgen.wire import ServerKind, Target, origin_of
 
 _log: Final = logging.getLogger("hfgen.route")
 
@@ -53,7 +53,7 @@ async def plan_endpoint(
     asked, name = generation.model, _name_there(generation.model, server)
     generation = generation if name == asked else replace(generation, model=name)
     want = wanted(generation, _NOTHING_KNOWN)
-    row = _row_of_path(address, want) if address.api else _row(server, want)
+    row = _row_of_path(address, want, server.kind) if address.api else _row(server, want)
     path = address.path if address.api else ""
     root = Target(
         address.root,
@@ -81,10 +81,12 @@ def _is_hugging_face(root: str, router: str) -> bool:
     return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(router)
 
 
-def _row_of_path(address: Address, want: Want) -> Row:
+def _row_of_path(address: Address, want: Want, kind: ServerKind) -> Row:
     """The dialect that the path names; under /models/{id} and /predict both text and pictures are asked for."""
     if want == "image" and ("/models/" in address.path or address.api == "toolkit"):
         return Row(HF_IMAGE)
+    if address.api == "images" and kind in ("vllm", "sglang"):
+        return Row(DIFFUSION_IMAGES)
     if address.api not in PATHS:
         raise ModelNotSupportedError(f"hfgen does not speak the API at {address.path}", hint="Give the server's root.")
     return Row(PATHS[address.api])

@@ -128,12 +128,12 @@ async def bounded(answer: HttpAnswer, most: int) -> bytes:
         raise BadPicture(f"the picture is too large: {error.message}") from None
 
 
-def unfetched(error: Exception, host: str) -> HfgenError:
+def unfetched(error: Exception, host: str, longest: float = LONGEST) -> HfgenError:
     """What a failed download is to the caller: never the error of a model or of a token."""
     if isinstance(error, (BadPicture, TimedOut, RateLimited)):
         return error
     if isinstance(error, TimeoutError):
-        return TimedOut(f"the picture did not come from {host} within {LONGEST:g} s")
+        return TimedOut(f"the picture did not come from {host} within {longest:g} s")
     status = error.status if isinstance(error, ResponseError) else 404
     wait = error.retry_after if isinstance(error, ResponseError) else None
     said = error.message if isinstance(error, HfgenError) else ""

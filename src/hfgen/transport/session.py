@@ -85,8 +85,15 @@ class Session:
         """
         return _Opening(request, target, limits, partial(self._send, door=self._door), self._waits)
 
-    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+    async def download(self, url: str, target: Target, limits: Limits, most: int, longest: float = LONGEST) -> bytes:
         """What lies at an address that came over the wire; see `fetching` for where it may lie.
+
+        Args:
+            url: The address.
+            target: Who named it.
+            limits: Of silence.
+            most: Bytes.
+            longest: Seconds for all of it.
 
         Raises:
             BadPicture: Nothing may be fetched there, or it is too large.
@@ -99,7 +106,7 @@ class Session:
         way = Way(target, self._proxy, self._connections, self._resolver)
         try:
             async with (
-                asyncio.timeout(LONGEST),
+                asyncio.timeout(longest),
                 way,
                 _Opening(
                     request, there, impatient(limits), partial(self._send, door=way.client), self._waits
@@ -107,7 +114,7 @@ class Session:
             ):
                 return await bounded(answer, most)
         except (TimeoutError, ResponseError, ModelNotSupportedError) as error:
-            failed = unfetched(error, host)
+            failed = unfetched(error, host, longest)
             if failed is error:
                 raise
             raise failed from error
