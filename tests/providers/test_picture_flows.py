@@ -10,6 +10,7 @@ import pytest
 from hfgen import HuggingFaceInference
 from hfgen.errors import (
     BadRequest,
+    ConnectionFailed,
     ContentFiltered,
     GenerationError,
     HfgenError,
@@ -160,6 +161,14 @@ async def test_a_server_without_a_route_for_pictures_is_said_to_have_been_asked_
         with pytest.raises(ModelNotSupportedError) as caught:
             await ask("m", api_base=server.url, guidance_scale=3.0)
     assert caught.value.hint.startswith("It was asked for a picture")
+
+
+async def test_without_the_hub_nobody_is_said_to_serve_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(House({}, {})) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with pytest.raises(ConnectionFailed, match="Hub does not answer"):
+        await ask(total_timeout=20)
 
 
 async def test_a_model_that_nobody_paints_with_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
