@@ -2,6 +2,8 @@
 
 import ipaddress
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -20,12 +22,41 @@ hfgen serve                                    on 127.0.0.1:8000, the local mode
 hfgen serve --api-base http://127.0.0.1:8080   in front of a server of yours
 OPENAI_BASE_URL=http://127.0.0.1:8000/v1       is what most clients then need
 
+Models get names, with routes that stand in for each other, in hfgen.toml (here, or HFGEN_CONFIG); [server] in it holds
+any of these flags. What the command line says wins.
+
 On any other address than this machine's own it asks for an API key (HFGEN_API_KEY, several with commas between).
 SIGTERM lets running answers come to their end, for --drain seconds at most.
 """
 
 
+def _read_config(context: click.Context, _param: click.Parameter, given: str | None) -> Mapping[str, tuple[str, ...]]:
+    """The names in the file; its settings become the flags' defaults, so that what is typed wins."""
+    from hfgen.gateway.config import find, load  # noqa: PLC0415 - for this command only
+
+    file = find(given)
+    if file is None:
+        return {}
+    flags = {opt[2:]: param for param in context.command.params for opt in param.opts if opt.startswith("--")}
+    config = load(file, flags.keys() - {"config", "help"})
+    context.default_map = {str(flags[name].name): _several(flags[name], said) for name, said in config.server.items()}
+    return config.names
+
+
+def _several(param: click.Parameter, said: Any) -> Any:
+    """One value may stand for a list of one."""
+    return [said] if getattr(param, "multiple", False) and isinstance(said, str) else said
+
+
 @click.command("serve", help=_HELP)
+@click.option(
+    "--config",
+    "names",
+    is_eager=True,
+    callback=_read_config,
+    type=click.Path(dir_okay=False),
+    help="A file of settings and of names for models; else ./hfgen.toml, else HFGEN_CONFIG.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("-m", "--model", default="", help="Answers a request that names no model.")
@@ -38,6 +69,7 @@ SIGTERM lets running answers come to their end, for --drain seconds at most.
 @click.option("--max-tokens", type=click.IntRange(1), help="The longest answer.")
 @click.option("--max-streams", type=click.IntRange(1), help="Answers at once, for each key.")
 @click.option("--rpm", type=click.IntRange(1), help="Requests a minute, for each key.")
+@click.option("--image-urls", is_flag=True, help="Pictures may be named by address; the server behind opens it.")
 @click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
 def command(host: str, port: int, workers: int, **given: Any) -> None:
     """Check what was asked, say where the gateway is, and serve."""
@@ -47,6 +79,7 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
 
     chosen = _settings(host, given)
     if workers > 1:
+        chosen = replace(chosen, pictures_kept=0)  # one process does not have what another made
         aside(f"{workers} gateways on http://{_shown(host)}:{port or '(any free port)'}")
         serve_many(chosen, host, port, workers)
         return
@@ -68,11 +101,13 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
     return Settings(
         model=given["model"],
         api_base=given["api_base"],
+        names=given["names"],
         keys=keys,
         hosts=given["hosts"],
         public=public,
         origins=given["origins"],
         pass_through_token=given["pass_through_token"],
+        image_urls=given["image_urls"],
         limits=Limits(max_tokens=given["max_tokens"], streams=given["max_streams"], per_minute=given["rpm"]),
         drain=given["drain"],
     )

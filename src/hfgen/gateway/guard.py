@@ -15,14 +15,16 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Settings
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MOST_HEADERS: Final = 32 * 2**10
-# What needs no key: whether the process lives, and the page, which asks for the key itself.
+# What needs no key: whether the process lives, the page, which asks for the key itself, and pictures (an <img> brings
+# no key), whose names nobody can guess.
 _OPEN: Final = frozenset({"/health", "/ready", "/"})
-_OPEN_BELOW: Final = "/playground/"
+_OPEN_BELOW: Final = ("/playground/", PICTURES)
 _ALLOWED_HEADERS: Final = b"authorization, content-type, x-api-key"
 
 
@@ -100,7 +102,8 @@ class Guard:
         scope["hfgen.token"] = token or None
         scope["hfgen.caller"] = digest(token or key).hex()[:12]
         path: str = scope["path"]
-        if not self._keys or path in _OPEN or path.startswith(_OPEN_BELOW):
+        reads = scope["method"] in ("GET", "HEAD")
+        if not self._keys or (reads and (path in _OPEN or path.startswith(_OPEN_BELOW))):
             return
         if not _any_equal(found, self._keys):
             words = "the API key is wrong" if key else "an API key is needed: Authorization: Bearer KEY"

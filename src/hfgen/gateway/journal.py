@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hfgen.gateway.meters import Meters
 
 LOG: Final = logging.getLogger("hfgen.gateway.access")
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")  # an answer is what its type says and nothing else
 _HUNG_UP: Final = 499  # nginx's word for a caller that left first
 
 
@@ -40,7 +41,7 @@ class Journal:
             nonlocal first, status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], _NO_SNIFFING, (b"x-request-id", request_id.encode())]
             else:
                 first = first or time.perf_counter()
                 sent += len(message.get("body", b""))

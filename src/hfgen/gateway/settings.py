@@ -41,6 +41,8 @@ class Settings:
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
+        pictures_kept: Bytes of pictures that are kept for an hour for whoever asks for their address; 0 for none.
+        image_urls: Pictures in conversations may be named by an address, which the server behind then fetches.
         log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
         drain: Seconds that running answers get when the gateway is told to stop.
@@ -55,6 +57,8 @@ class Settings:
     public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
+    pictures_kept: int = 256 * 2**20
+    image_urls: bool = False
     log_text: bool = False
     limits: Limits = field(default_factory=Limits)
     drain: float = 30.0
