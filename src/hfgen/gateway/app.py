@@ -16,6 +16,7 @@ from hfgen.gateway.handlers import HANDLERS, Porch, Raw
 from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
+from hfgen.gateway.page import PAGE
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.shares import Shares
 from hfgen.gateway.upstream import Upstream
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route("/v1/completions", Raw(completions), methods=["POST"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{name:path}", model, methods=["GET"]),
+            *PAGE,
             Route("/health", health, methods=["GET"]),
             Route("/ready", health, methods=["GET"]),
             Route("/metrics", meters.page, methods=["GET"]),

@@ -1,0 +1,54 @@
+"""The playground in a real browser, watched: what it logs, what its policy refuses, and whom it calls."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+_TELL_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+@dataclass
+class Visitor:
+    """A person's tab, and what went wrong in it."""
+
+    page: Any
+    wrong: list[str] = field(default_factory=list)
+    abroad: list[str] = field(default_factory=list)
+
+    async def ask(self, question: str) -> None:
+        await self.page.get_by_role("textbox", name="Your question").fill(question)
+        await self.page.keyboard.press("Enter")
+
+    async def sees(self, text: str) -> None:
+        await self.page.get_by_text(text).first.wait_for()
+
+
+@asynccontextmanager
+async def visiting(browser: Any, url: str, **options: Any) -> AsyncIterator[Visitor]:
+    """Open the playground; when the visit ends, nothing may have gone wrong and nobody else been called."""
+    context = await browser.new_context(**options)
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    visitor = Visitor(page)
+    home = urlsplit(url).netloc
+    await page.add_init_script(_TELL_VIOLATIONS)
+
+    def note(request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("blob", "data") and parts.netloc != home:
+            visitor.abroad.append(request.url)
+
+    page.on("console", lambda said: visitor.wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: visitor.wrong.append(str(error)))
+    context.on("request", note)
+    try:
+        await page.goto(url)
+        yield visitor
+    finally:
+        await context.close()
+    assert visitor.wrong == []
+    assert visitor.abroad == []

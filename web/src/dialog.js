@@ -1,0 +1,20 @@
+// A modal dialog: the browser's own, which keeps the focus inside and gives it back.
+import { useEffect, useId, useRef } from "preact/hooks";
+import { html } from "./html.js";
+import { IconButton } from "./icons.js";
+
+export function Dialog({ open, title, onClose, children, wide = false }) {
+  const box = useRef();
+  const name = useId();
+  useEffect(() => {
+    if (open && !box.current.open) box.current.showModal();
+    if (!open && box.current.open) box.current.close();
+  }, [open]);
+  const outside = (event) => event.target === box.current && onClose();
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${name} onClose=${onClose} onClick=${outside}>
+    <div class="dialog-body">
+      <header><h2 id=${name}>${title}</h2><${IconButton} icon="close" label="Close" onClick=${onClose} /></header>
+      ${open && children}
+    </div>
+  </dialog>`;
+}

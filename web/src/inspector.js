@@ -1,0 +1,62 @@
+// The exact prompt that the model would get now, its special tokens coloured.
+import { useSignalEffect } from "@preact/signals";
+import { useState } from "preact/hooks";
+import { json } from "./api.js";
+import { copy } from "./clipboard.js";
+import { asked, requestNow, running } from "./conversation.js";
+import { html } from "./html.js";
+import { shortName } from "./models.js";
+
+const PAUSE = 250; // milliseconds of no typing before the server is asked
+
+export function Inspector() {
+  const [place, setPlace] = useState(0);
+  return html`<div class="stack">
+    ${asked.value.length > 1 && html`<div class="row" role="group" aria-label="Whose prompt">
+      ${asked.value.map((name, index) => html`<button type="button" aria-pressed=${index === place}
+        onClick=${() => setPlace(index)}>${shortName(name)}</button>`)}
+    </div>`}
+    <${Prompt} key=${place} place=${Math.min(place, asked.value.length - 1)} />
+  </div>`;
+}
+
+function Prompt({ place }) {
+  const [seen, setSeen] = useState({});
+  useSignalEffect(() => {
+    const body = requestNow(place); // read here, so that every change of it asks again
+    if (running.value || !body.messages.length) return setSeen({}), undefined;
+    const leaving = new AbortController();
+    const timer = setTimeout(() => ask(body, leaving.signal).then((found) => found && setSeen(found)), PAUSE);
+    return () => (clearTimeout(timer), leaving.abort());
+  });
+  if (seen.error) return html`<p class="failure" role="alert">${seen.error}</p>`;
+  if (seen.prompt === undefined) return html`<p class="hint">The prompt shows up here with the first words you write.</p>`;
+  return html`<p class="hint">${seen.prompt.length} characters${seen.template && `, by the template of ${seen.template}`}.
+      Special tokens are <span class="special">coloured</span>.</p>
+    <pre class="exact" tabindex="0" aria-label="The exact prompt">${coloured(seen.prompt, seen.special_tokens ?? [])}</pre>
+    <div class="row"><button type="button" onClick=${() => copy(seen.prompt, "Prompt copied")}>Copy the prompt</button></div>`;
+}
+
+async function ask(body, signal) {
+  try {
+    return await json("v1/prompt", body, signal);
+  } catch (error) {
+    return error.name === "AbortError" ? null : { error: error.message };
+  }
+}
+
+function coloured(prompt, tokens) {
+  return pieces(prompt, tokens).map(({ text, special }) => (special ? html`<span class="special">${text}</span>` : text));
+}
+
+/** The prompt cut at its special tokens; where one begins like another, the longer wins. */
+export function pieces(prompt, tokens) {
+  const known = tokens.filter(Boolean).sort((one, two) => two.length - one.length);
+  if (!known.length) return [{ text: prompt, special: false }];
+  const pattern = new RegExp(`(${known.map(literal).join("|")})`);
+  return prompt.split(pattern).map((text, place) => ({ text, special: place % 2 === 1 })).filter(({ text }) => text);
+}
+
+function literal(text) {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
