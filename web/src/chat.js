@@ -1,7 +1,7 @@
 // The conversation: the turns, and a voice for screen readers.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Composer } from "./composer.js";
-import { running, send, turns } from "./conversation.js";
+import { send, turns } from "./conversation.js";
 import { html } from "./html.js";
 import { TurnView } from "./message.js";
 import { Voice } from "./voice.js";
@@ -39,7 +39,7 @@ export function Chat() {
 /** Keeps the end in sight while the text grows, unless the person scrolled away from it. */
 function followGrowth(box, along) {
   const growth = new MutationObserver(() => {
-    if (along.current && running.value) box.scrollTop = box.scrollHeight;
+    if (along.current) box.scrollTop = box.scrollHeight;
   });
   growth.observe(box, { childList: true, subtree: true, characterData: true });
   return () => growth.disconnect();

@@ -1,12 +1,12 @@
 // A modal dialog: the browser's own, which keeps the focus inside and gives it back.
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { html } from "./html.js";
 import { IconButton } from "./icons.js";
 
 export function Dialog({ open, title, onClose, children, wide = false }) {
   const box = useRef();
   const name = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open && !box.current.open) box.current.showModal();
     if (!open && box.current.open) box.current.close();
   }, [open]);

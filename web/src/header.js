@@ -16,8 +16,7 @@ export function Header() {
     <div class="tabs" role="group" aria-label="What to make">
       <${Tab} name="chat" label="Chat" /><${Tab} name="images" label="Images" />
     </div>
-    ${tab.value === "chat" ? html`<${ChatTools} />` : html`<div class="chosen-models"><${ModelButton} place="painter" label="Model for pictures" /></div>`}
-    <span class="spring"></span>
+    ${tab.value === "chat" ? html`<${ChatTools} />` : html`<${PictureTools} />`}
     <${IconButton} icon="keys" label="Keyboard" onClick=${() => (dialog.value = "keys")} />
     <${IconButton} icon=${theme.value} label=${`Colours: ${SAID[theme.value]}`} onClick=${() => (theme.value = THEMES[theme.value])} />
   </header>`;
@@ -27,9 +26,15 @@ function Tab({ name, label }) {
   return html`<button type="button" aria-pressed=${tab.value === name} onClick=${() => (tab.value = name)}>${label}</button>`;
 }
 
+function PictureTools() {
+  return html`<div class="tab-tools"><div class="chosen-models">
+    <${ModelButton} place="painter" label="Model for pictures" />
+  </div></div>`;
+}
+
 function ChatTools() {
   const compare = () => (other.value ? (other.value = "") : (picking.value = "other"));
-  return html`<div class="chosen-models">
+  return html`<div class="tab-tools"><div class="chosen-models">
       <${ModelButton} place="model" label="Model" />
       ${asked.value.length > 1 && html`<span class="versus">and</span><${ModelButton} place="other" label="Model to compare with" />`}
     </div>
@@ -40,5 +45,5 @@ function ChatTools() {
       <${IconButton} icon="sliders" label="Settings" aria-pressed=${panel.value === "settings"} onClick=${() => toggle(panel, "settings")} />
       <${IconButton} icon="code" label="Copy as a program"
         onClick=${() => (dialog.value = "copies")} />
-    </div>`;
+    </div></div>`;
 }

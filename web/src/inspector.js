@@ -6,6 +6,7 @@ import { copy } from "./clipboard.js";
 import { asked, requestNow, running } from "./conversation.js";
 import { html } from "./html.js";
 import { shortName } from "./models.js";
+import { pieces } from "./pieces.js";
 
 const PAUSE = 250; // milliseconds of no typing before the server is asked
 
@@ -47,16 +48,4 @@ async function ask(body, signal) {
 
 function coloured(prompt, tokens) {
   return pieces(prompt, tokens).map(({ text, special }) => (special ? html`<span class="special">${text}</span>` : text));
-}
-
-/** The prompt cut at its special tokens; where one begins like another, the longer wins. */
-export function pieces(prompt, tokens) {
-  const known = tokens.filter(Boolean).sort((one, two) => two.length - one.length);
-  if (!known.length) return [{ text: prompt, special: false }];
-  const pattern = new RegExp(`(${known.map(literal).join("|")})`);
-  return prompt.split(pattern).map((text, place) => ({ text, special: place % 2 === 1 })).filter(({ text }) => text);
-}
-
-function literal(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

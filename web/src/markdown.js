@@ -9,7 +9,7 @@ const WEB = /^(?:https?:\/\/|mailto:)/i;
 const INLINE_PICTURE = /^data:image\/(?:png|jpeg|webp|gif);base64,[a-z0-9+/=]+$/i;
 const PURIFIER = {
   ALLOWED_TAGS: (
-    "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr img input li ol p pre s span strong table tbody td th thead tr ul"
+    "a blockquote br code del em h3 h4 h5 h6 hr img input li ol p pre s span strong table tbody td th thead tr ul"
   ).split(" "),
   ALLOWED_ATTR: ["href", "src", "alt", "title", "align", "class", "start", "type", "checked", "disabled"],
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:|data:image\/(?:png|jpeg|webp|gif);base64,)/i,
@@ -27,6 +27,12 @@ class Plain extends Renderer {
     const words = escaped(text);
     if (INLINE_PICTURE.test(href)) return `<img src="${href}" alt="${words}">`;
     return `<span class="no-picture" title="${escaped(href)}">${words || "picture"}</span>`;
+  }
+
+  /** Below the page's own headings, so that the page's outline stays one. */
+  heading({ tokens, depth }) {
+    const level = Math.min(6, depth + 2);
+    return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
   }
 
   link({ href, title, tokens }) {

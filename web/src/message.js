@@ -29,7 +29,7 @@ export function TurnView({ turn, last }) {
 function Question({ turn }) {
   if (editing.value === turn) return html`<${Editor} turn=${turn} />`;
   return html`<div class="question">
-    <h3 class="visually-hidden">You</h3>
+    <h2 class="visually-hidden">You</h2>
     <p class="asked" dir="auto">${turn.question}</p>
     <div class="tools">
       <${IconButton} icon="edit" label="Edit and ask again" disabled=${running.value}
@@ -41,7 +41,10 @@ function Question({ turn }) {
 
 function Editor({ turn }) {
   const [text, setText] = useState(turn.question);
-  const leave = () => (editing.value = null);
+  const leave = () => {
+    editing.value = null;
+    document.getElementById("question")?.focus();
+  };
   const submit = (event) => {
     event?.preventDefault();
     leave();
@@ -65,7 +68,7 @@ function AnswerView({ turn, column, place, last }) {
   if (!answer) return null;
   const busy = answer.running.value;
   return html`<article class="answer" aria-busy=${busy} aria-label=${`Answer of ${answer.model}`}>
-    <h3 class="by">${shortName(answer.model) || "model"}</h3>
+    <h2 class="by">${shortName(answer.model) || "model"}</h2>
     <${Reasoning} answer=${answer} />
     ${answer.text.value
       ? html`<${Prose} text=${answer.text} running=${answer.running} />`

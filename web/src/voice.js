@@ -1,5 +1,5 @@
 // Says answers to screen readers sentence by sentence: a live region that changed with every token could not be followed.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { turns } from "./conversation.js";
 import { html } from "./html.js";
@@ -11,8 +11,9 @@ const said = signal([]);
 export function Voice() {
   useEffect(() => {
     const listener = new Listener();
+    const unfollow = effect(() => listener.follow());
     const timer = setInterval(() => listener.listen(), PAUSE);
-    return () => clearInterval(timer);
+    return () => (unfollow(), clearInterval(timer));
   }, []);
   return html`<div class="visually-hidden" role="log" aria-live="polite" aria-label="Answers, as they come">
     ${said.value.map(({ at, text }) => html`<p key=${at}>${text}</p>`)}
@@ -20,22 +21,26 @@ export function Voice() {
 }
 
 class Listener {
-  #heard = new WeakMap(); // how much of each answer was said; one that was already complete is not said at all
+  #heard = new Map(); // how much was said of each answer that runs, or ran since the last time
   #count = 0;
 
-  listen() {
-    for (const answer of (turns.peek().at(-1)?.columns.peek() ?? []).map((column) => column.answer.peek())) {
-      if (answer) this.#hear(answer);
+  /** Takes note of what begins to run: its end, when it goes on, is where the saying begins. */
+  follow() {
+    for (const answer of (turns.value.at(-1)?.columns.value ?? []).map((column) => column.answer.value)) {
+      if (answer?.running.value && !this.#heard.has(answer)) this.#heard.set(answer, answer.text.peek().length);
     }
   }
 
-  #hear(answer) {
+  listen() {
+    for (const [answer, from] of this.#heard) this.#hear(answer, from);
+  }
+
+  #hear(answer, from) {
     const [text, running] = [answer.text.peek(), answer.running.peek()];
-    if (!this.#heard.has(answer)) this.#heard.set(answer, running ? 0 : text.length);
-    const from = this.#heard.get(answer);
     const end = running ? from + sentences(text.slice(from)) : text.length;
+    if (running) this.#heard.set(answer, end);
+    else this.#heard.delete(answer);
     if (end <= from) return;
-    this.#heard.set(answer, end);
     said.value = [...said.value, { at: (this.#count += 1), text: text.slice(from, end) }].slice(-MOST);
   }
 }

@@ -12,13 +12,13 @@ LISTED = ("sea-otter-7b", "river-otter-1b")
 
 
 def talking(answering: Answering) -> Callable[[Visit], Awaitable[None]]:
-    """A server that lists two models and answers chats with `answering`."""
+    """A server that lists two models and answers chats and raw prompts with `answering`."""
 
     async def talk(visit: Visit) -> None:
         if visit.path == "/v1/models":
-            models = [{"id": name, "object": "model", "owned_by": "loopback"} for name in LISTED]
+            models = [{"id": name, "object": "model", "owned_by": "vllm"} for name in LISTED]
             await visit.answer(json.dumps({"object": "list", "data": models}).encode())
-        elif visit.path == "/v1/chat/completions":
+        elif visit.path in ("/v1/chat/completions", "/v1/completions"):
             await answering(visit, json.loads(visit.body))
         else:
             await visit.answer(b'{"error":"no such route"}', status="404 Not Found")
@@ -30,9 +30,13 @@ def delta(**said: Any) -> str:
     return json.dumps({"choices": [{"index": 0, "delta": said, "finish_reason": None}]})
 
 
+def piece(text: str) -> str:
+    return json.dumps({"choices": [{"index": 0, "text": text, "finish_reason": None}]})
+
+
 def end(tokens: int, reason: str = "stop") -> str:
     usage = {"prompt_tokens": 21, "completion_tokens": tokens, "total_tokens": 21 + tokens}
-    return json.dumps({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}], "usage": usage})
+    return json.dumps({"choices": [{"index": 0, "delta": {}, "text": "", "finish_reason": reason}], "usage": usage})
 
 
 async def say(visit: Visit, words: Iterable[str], *, thought: str = "", pace: float = 0.0, reason: str = "stop") -> None:
@@ -42,7 +46,7 @@ async def say(visit: Visit, words: Iterable[str], *, thought: str = "", pace: fl
     if thought:
         await visit.event(delta(reasoning_content=thought))
     for word in said:
-        await visit.event(delta(content=word))
+        await visit.event(delta(content=word) if "chat" in visit.path else piece(word))
         if pace:
             await asyncio.sleep(pace)
     await visit.event(end(len(said), reason))
