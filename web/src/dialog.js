@@ -8,7 +8,7 @@ export function Dialog({ open, title, onClose, children, wide = false }) {
   const name = useId();
   useLayoutEffect(() => {
     if (open && !box.current.open) box.current.showModal();
-    if (!open && box.current.open) box.current.close();
+    if (!open && box.current.open) close(box.current);
   }, [open]);
   const outside = (event) => event.target === box.current && onClose();
   return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${name} onClose=${onClose} onClick=${outside}>
@@ -17,4 +17,12 @@ export function Dialog({ open, title, onClose, children, wide = false }) {
       ${open && children}
     </div>
   </dialog>`;
+}
+
+/** The browser gives the focus back; Chromium 150 without a caret, so that a text field would take no letter. */
+function close(box) {
+  box.close();
+  const back = document.activeElement;
+  back?.blur();
+  back?.focus();
 }

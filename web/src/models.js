@@ -55,18 +55,21 @@ function Choice({ place }) {
   };
   const keys = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) setAt((at + step + rows.length) % Math.max(1, rows.length));
-    else if (event.key === "Enter" && rows[at]) choose(rows[at].id);
-    else return;
+    if (!step) return;
+    setAt((at + step + rows.length) % Math.max(1, rows.length));
     event.preventDefault();
   };
+  const submit = (event) => {
+    event.preventDefault();
+    if (rows[at]) choose(rows[at].id);
+  };
   useEffect(() => list.current?.children[at]?.scrollIntoView({ block: "nearest" }), [at]);
-  return html`<input
+  return html`<form onSubmit=${submit}><input
       type="search" class="field" placeholder="Search, or type any model's name" aria-label="Search models" autofocus
       role="combobox" aria-expanded="true" aria-controls="model-list" aria-autocomplete="list"
       aria-activedescendant=${rows[at] ? `model-${at}` : undefined}
       value=${words} onKeyDown=${keys} onInput=${(event) => (setWords(event.target.value), setAt(0))}
-    />
+    /></form>
     ${failed.value && html`<p class="failure" role="alert">${failed.value}</p>`}
     <ul id="model-list" class="model-list" role="listbox" aria-label="Models" ref=${list}>
       ${rows.map((row, index) => html`<${Row} key=${row.id} row=${row} index=${index} at=${at}
