@@ -5,7 +5,7 @@ An `ask(address)` is an async generator of how many tokens came. Addresses are `
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 Ask: TypeAlias = Callable[[str], AsyncIterator[int]]
 QUESTION: list[Any] = [{"role": "user", "content": "x"}]
@@ -147,12 +147,29 @@ async def litellm() -> AsyncIterator[Ask]:
     yield ask
 
 
+@contextlib.asynccontextmanager
+async def g4f() -> AsyncIterator[Ask]:
+    from g4f.Provider.template import OpenaiTemplate  # noqa: PLC0415
+
+    class Loopback(OpenaiTemplate):
+        models: ClassVar[Any] = {"m": {"id": "m"}}  # else it asks the server for them at each call
+        default_model = "m"
+
+    async def ask(address: str) -> AsyncIterator[int]:
+        async for chunk in Loopback.create_async_generator("m", QUESTION, base_url=address, api_key="x", stream=True):
+            if isinstance(chunk, str):
+                yield 1
+
+    yield ask
+
+
 CLIENTS: dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Ask]]] = {
     "raw": raw,
     "bare": bare,
     "hfgen": hfgen,
     "huggingface_hub": huggingface_hub,
     "openai": openai,
+    "g4f": g4f,
     "litellm": litellm,
 }
-ONLY_CHAT = ("openai", "litellm")
+ONLY_CHAT = ("openai", "g4f", "litellm")

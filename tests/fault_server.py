@@ -258,6 +258,7 @@ FAULTS: Final[dict[str, Callable[[Visit, Asked, str], Awaitable[None]]]] = {
     "s429_long": status("429 Slow", '{"error":"slow down"}', "Retry-After: 3600\r\n"),
     "s429_ms": status("429 Slow", '{"error":"slow down"}', "Retry-After-Ms: 20\r\n"),
     "s503_loading": status("503 Busy", '{"error":"Model m is currently loading","estimated_time":0.02}'),
+    "s503_after": status("503 Busy", '{"error":"overloaded"}', "Retry-After-Ms: 250\r\n"),
     "s503": status("503 Busy", '{"error":"overloaded"}'),
     "s502_html": status("502 Bad", "<html><title>502</title></html>", kind="text/html"),
     "s401": status("401 No", '{"error":"bad key"}'),

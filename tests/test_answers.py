@@ -10,6 +10,7 @@ import pytest
 from hfgen.answers import error_of_answer, error_of_event
 from hfgen.errors import (
     BadRequest,
+    ContentFiltered,
     EndpointPaused,
     HfgenError,
     MissingAuth,
@@ -187,7 +188,12 @@ def test_a_date_to_wait_for_is_measured_by_our_clock_where_the_server_tells_none
         (b'{"error":{"message":"x y","http_status_code":422}}', "", BadRequest, "x y"),
         (b'{"object":"error","message":"no such thing"}', "", ServerError, "no such thing"),
         (b'error: {"code":400,"message":"too long","type":"invalid_request_error"}', "", BadRequest, "too long"),
-        (b'{"error":{"message":"no","type":"invalid_request_error","code":"content_filter"}}', "", BadRequest, "no"),
+        (
+            b'{"error":{"message":"no","type":"invalid_request_error","code":"content_filter"}}',
+            "",
+            ContentFiltered,
+            "no",
+        ),
         (b'{"error":{"message":"half \\ud83d"}}', "", ServerError, "half"),
     ],
 )
@@ -276,6 +282,20 @@ def test_what_a_server_says_is_told_without_markup_and_control_characters(body: 
 )
 def test_each_error_that_a_person_can_do_something_about_says_what(status: int, body: str, advice: str) -> None:
     assert advice in error_of_answer(status, {}, body.encode()).hint
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("Provided `height=256` and `width=128`, but either both must have a value or both must be None.", "squares"),
+        ("FluxPipeline.__call__() got an unexpected keyword argument 'max_new_tokens'", "width="),
+    ],
+)
+def test_what_a_pipeline_says_in_its_own_terms_is_explained(words: str, advice: str) -> None:
+    error = error_of_answer(400, {}, json.dumps({"error": words}).encode())
+    assert isinstance(error, BadRequest)
+    assert words in error.message
+    assert advice in error.hint
 
 
 def test_the_servers_own_id_of_the_request_is_told_and_bounded() -> None:

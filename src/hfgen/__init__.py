@@ -10,8 +10,10 @@ from hfgen.version import __version__
 
 if TYPE_CHECKING:
     from hfgen.errors import (
+        BadPicture as BadPicture,
         BadRequest as BadRequest,
         ConnectionFailed as ConnectionFailed,
+        ContentFiltered as ContentFiltered,
         ContinuationError as ContinuationError,
         EndpointPaused as EndpointPaused,
         GenerationError as GenerationError,
@@ -57,8 +59,10 @@ if TYPE_CHECKING:
 
 _HOME_OF: Final = {
     "AsyncGeneratorProvider": "hfgen.providers.base",
+    "BadPicture": "hfgen.errors",
     "BadRequest": "hfgen.errors",
     "ConnectionFailed": "hfgen.errors",
+    "ContentFiltered": "hfgen.errors",
     "ContinuationError": "hfgen.errors",
     "EndpointPaused": "hfgen.errors",
     "Event": "hfgen.events",
@@ -100,8 +104,10 @@ _HOME_OF: Final = {
 
 __all__ = [
     "AsyncGeneratorProvider",
+    "BadPicture",
     "BadRequest",
     "ConnectionFailed",
+    "ContentFiltered",
     "ContinuationError",
     "EndpointPaused",
     "Event",

@@ -12,6 +12,7 @@ import msgspec
 
 from hfgen.errors import (
     BadRequest,
+    ContentFiltered,
     EndpointPaused,
     HfgenError,
     MissingAuth,
@@ -24,13 +25,15 @@ from hfgen.errors import (
 )
 from hfgen.server_words import is_page, said_in, snippet, words_of
 from hfgen.waits import asked_wait
-from hfgen.wire_json import MALFORMED, patient
+from hfgen.wire_json import MALFORMED, patient, without_empty_lists
 
 T = TypeVar("T")
 
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid", "cf-ray")
 _LONGEST_ID: Final = 128
 _RETRYABLE: Final = frozenset({408, 409, 425})
+# OpenAI and Azure; fal has it as the `type` of a detail (docs.fal.ai, model errors).
+_FILTERED: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
 _UNKNOWN_MODEL: Final = frozenset({"model_not_supported", "model_not_found"})
 
 # Said of the model or of its route; what is said of a parameter ("response_format is not supported by …") is not.
@@ -81,6 +84,7 @@ _STATUS_OF_TYPE: Final[Mapping[str, int]] = {
 
 _LEADS: Final[Mapping[type[HfgenError], str]] = {
     BadRequest: "the server refused the request",
+    ContentFiltered: "the content filter refused it",
     MissingAuth: "the server does not accept the token",
     PaymentRequired: "the account has no credit left",
     ModelNotSupportedError: "the server does not have this model or route",
@@ -96,6 +100,7 @@ _HINT_GONE: Final = (
 )
 _HINT_UNAVAILABLE: Final = "Try again in a while, or ask another server or provider."
 _HINTS: Final[Mapping[type[HfgenError], str]] = {
+    ContentFiltered: "Say it in other words, or ask another provider (provider=).",
     MissingAuth: "Check the token (HF_TOKEN, `hf auth login`, api_key=) and its rights: "
     "https://huggingface.co/settings/tokens",
     PaymentRequired: "Buy credits or subscribe at https://huggingface.co/settings/billing, "
@@ -106,6 +111,18 @@ _HINTS: Final[Mapping[type[HfgenError], str]] = {
     ModelLoading: "Try again in a while, or give a longer total_timeout.",
     EndpointPaused: "Ask its owner to resume it: https://endpoints.huggingface.co",
 }
+
+# What a pipeline of diffusers says, as the toolkit passes it on, and what a person can do about it.
+_PIPELINES_WORDS: Final = (
+    (
+        re.compile(r"provided `height=\S{1,9} and `width="),
+        "This server paints squares only: give the same width and height.",
+    ),
+    (
+        re.compile(r"pipeline\.__call__\(\) got an unexpected keyword argument 'max_new_tokens'"),
+        "A model that paints answers there. Ask for a picture: give width= and height=, or another option of pictures.",
+    ),
+)
 
 
 def error_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, url: str = "") -> HfgenError:
@@ -168,7 +185,7 @@ def second_reading(data: bytes, decoder: msgspec.json.Decoder[T], what: str) -> 
         HfgenError: The error that it holds, or that it is no such thing.
     """
     try:
-        return msgspec.convert(patient(data), decoder.type, strict=False)
+        return msgspec.convert(without_empty_lists(patient(data)), decoder.type, strict=False)
     except MALFORMED:
         raise error_of_event(data) or unreadable(data, what) from None
 
@@ -185,7 +202,8 @@ def unreadable(data: bytes, what: str) -> ServerError:
     if is_page(data):
         return ServerError(
             f"the server answered with a web page (HTML) in place of {what}: {snippet(data)}",
-            hint="Is api_base the address of the API?",
+            hint="Is api_base the address of the API? A login page of the network looks the same.",
+            lasting=True,
         )
     return ServerError(f"the server's answer is not {what}: {snippet(data)}")
 
@@ -195,13 +213,17 @@ def _classified(status: int, said: Mapping[str, Any], wait: float | None, wordle
     kind = _kind(status, said, words.lower())
     message = f"{_LEADS.get(kind, 'the server refused')}: {words or wordless}"
     hint = _HINT_GONE if status == 410 else _HINTS.get(kind, _HINT_UNAVAILABLE if status == 503 else "")  # noqa: PLR2004
+    hint = hint or next((advice for said_so, advice in _PIPELINES_WORDS if said_so.search(words.lower())), "")
     if issubclass(kind, ResponseError):
         return kind(message, hint=hint, status=status, retry_after=wait)
     return kind(message, hint=hint)
 
 
 def _kind(status: int, said: Mapping[str, Any], words: str) -> type[HfgenError]:
-    code = _dict(said.get("error")).get("code") or said.get("code")
+    inner = _dict(said.get("error"))
+    code = inner.get("code") or said.get("code")
+    if not _FILTERED.isdisjoint(_kinds(said, inner)):
+        return ContentFiltered
     unknown = isinstance(code, str) and code in _UNKNOWN_MODEL
     if unknown or status in (404, 410) or _NO_ROUTE.search(words):
         return ModelNotSupportedError
@@ -218,6 +240,17 @@ def _kind(status: int, said: Mapping[str, Any], words: str) -> type[HfgenError]:
     if status in _RETRYABLE:
         return ResponseError
     return ServerError if status >= 500 or status == 424 else BadRequest  # noqa: PLR2004
+
+
+def _kinds(said: Mapping[str, Any], inner: Mapping[str, Any]) -> Iterator[str]:
+    """Every name that an error gives to itself."""
+    details: object = said.get("detail")
+    places = (
+        said,
+        inner,
+        *(_dict(item) for item in cast("list[object]", details if isinstance(details, list) else [])),
+    )
+    yield from (_text(place.get(key)) for place in places for key in ("code", "type", "error_type"))
 
 
 def _statuses(values: tuple[object, ...]) -> Iterator[int]:

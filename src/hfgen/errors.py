@@ -14,12 +14,14 @@ HfgenError
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
+│  │  └─ ContentFiltered  what was asked, or what came of it, is not allowed there
 │  ├─ MissingAuth      401 403
 │  ├─ PaymentRequired  402
 │  ├─ RateLimited      429
 │  ├─ ModelLoading     503 while the weights are loaded
 │  ├─ EndpointPaused   the owner has switched the endpoint off
 │  └─ ServerError      5xx, and answers that are not what they claim to be
+│     └─ BadPicture    cut, damaged, too large, or where no picture may be fetched
 └─ StreamError                        after the first byte; `partial` is the text so far
    ├─ GenerationError                 the server said that it gave up
    └─ TruncatedStream                 it fell silent without an end
@@ -43,6 +45,7 @@ class HfgenError(Exception):
         request_id: The server's own id of the request, or "".
         attempts: How many requests were sent, 0 when none was.
         partial: The text delivered before the error, "" when there was none.
+        retry_after: Seconds that the server asks to wait, or None.
     """
 
     exit_code: ClassVar[int] = 1
@@ -57,6 +60,12 @@ class HfgenError(Exception):
         self.request_id = ""
         self.attempts = 0
         self.partial = ""
+        self.retry_after: float | None = None
+
+    @property
+    def cause(self) -> BaseException | None:
+        """What led to it, of hfgen or of a library beneath, without any secret; None where it began here."""
+        return self.__cause__
 
     def at(self, *, server: str = "", model: str = "", request_id: str = "", attempts: int = 0) -> Self:
         """Say where it happened; what is known already is kept."""
@@ -67,8 +76,9 @@ class HfgenError(Exception):
         return self
 
     def __str__(self) -> str:
+        named = not self.server or self.server in self.message
         where = [
-            f"server {self.server}" if self.server else "",
+            "" if named else self.server if "server" in self.server else f"server {self.server}",
             f"model {self.model}" if self.model else "",
             f"request {self.request_id}" if self.request_id else "",
             f"after {self.attempts} attempts" if self.attempts > 1 else "",
@@ -156,7 +166,6 @@ class ResponseError(HfgenError):
 
     Attributes:
         status: The HTTP status of the answer; the one that the error names where it came inside a 200.
-        retry_after: Seconds that the server asks to wait, or None.
     """
 
     exit_code = 7
@@ -173,6 +182,10 @@ class BadRequest(ResponseError):
 
     exit_code = 1
     http_status = 400
+
+
+class ContentFiltered(BadRequest):
+    """The server's filter refused the prompt or its own picture; the message is the server's."""
 
 
 class MissingAuth(ResponseError):
@@ -209,7 +222,30 @@ class EndpointPaused(ResponseError):
 
 
 class ServerError(ResponseError):
-    """The server failed, or its answer is not an answer."""
+    """The server failed, or its answer is not an answer.
+
+    Attributes:
+        lasting: Whether trying again is pointless: another kind of server answers there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        retry_after: float | None = None,
+        lasting: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, status=status, retry_after=retry_after)
+        self.lasting = lasting
+
+
+class BadPicture(ServerError):
+    """A picture that is cut, damaged or too large, or that lies where none may be fetched; asking again costs anew."""
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint, status=status, lasting=True)
 
 
 class StreamError(HfgenError):

@@ -4,11 +4,18 @@ Text is a plain `str`. `str(event)` is what a person may see, so `print(event, e
 text, a Markdown image, or nothing. Every stream ends with exactly one `FinishReason`, or raises.
 """
 
-from typing import Literal, TypeAlias
+import base64
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
 from hfgen.media import Media
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Finish: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
 Stage: TypeAlias = Literal["starting", "waiting", "loading", "queued", "running", "fetching", "trimmed"]
@@ -111,19 +118,83 @@ class FinishReason(_Silent, frozen=True, tag="finish"):
 
 
 class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
-    """One picture, and all that made it; `str()` is a Markdown image with a data URL."""
+    """One picture, and all that made it; `str()` is a Markdown image with a data URL.
+
+    Attributes:
+        media: The bytes, and their type as the bytes show it.
+        prompt: What was to be painted, as it was sent.
+        model: The model's name on its server's wire.
+        server: Who made it, as a person would name it.
+        provider: The Inference Provider, "" for a server of one's own.
+        seed: What it was painted from, the request's own for several out of one request; None where nobody said.
+        width: In pixels, read from the bytes; 0 where they do not show it.
+        height: In pixels, read from the bytes; 0 where they do not show it.
+        revised_prompt: What the provider made of the prompt, "" where it says nothing.
+        source_url: Where it was fetched, "" where it came in the answer.
+    """
 
     media: Media
     prompt: str = ""
     model: str = ""
     server: str = ""
+    provider: str = ""
     seed: int | None = None
+    width: int = 0
+    height: int = 0
     revised_prompt: str = ""
     source_url: str = ""
 
     def __str__(self) -> str:
+        return self.markdown()
+
+    def markdown(self, place: "str | os.PathLike[str]" = "") -> str:
+        """A Markdown image of the saved file, or without one of the bytes themselves, as a data URL."""
         alt = " ".join(self.prompt.replace("[", "(").replace("]", ")").split())
-        return f"![{alt}]({self.media.data_url()})"
+        return f"![{alt}]({quote(Path(place).as_posix()) if place else self.media.data_url()})"
+
+    def save(self, place: "str | os.PathLike[str]" = ".") -> Path:
+        """Write the picture to a new file and say where it is; nothing is ever overwritten.
+
+        It blocks: in a coroutine `await asyncio.to_thread(image.save, place)`.
+
+        Args:
+            place: A file that does not exist yet, named by its ending; or a folder, made where there is none, in which
+                the name is made of the prompt's letters, the seed and a hash of the content.
+
+        Raises:
+            FileExistsError: The file exists.
+            OSError: As the system says.
+            ValueError: The name holds a NUL.
+        """
+        from hfgen.saving import save_as, save_in, stem_of  # noqa: PLC0415 - for those who save
+
+        if (
+            Path(place).suffix
+            and not Path(place).expanduser().is_dir()
+            and not os.fspath(place).endswith(("/", os.sep))
+        ):
+            return save_as(place, self.media.data)
+        return save_in(place, stem_of(self.prompt, self.seed, self.media.data), self.media.extension, self.media.data)
+
+    def pil(self) -> "Image":
+        """The picture as a Pillow image.
+
+        Raises:
+            UsageError: Pillow is not installed.
+            BadPicture: Pillow cannot read it, or it is a decompression bomb.
+        """
+        from hfgen.pixels import opened  # noqa: PLC0415 - an extra
+
+        return opened(self.media)
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks; None for anything but a PNG."""
+        return self.media.data if self.media.media_type == "image/png" else None
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """For notebooks: the picture in its own type, and words where it cannot be shown."""
+        shown = f"{self.prompt} ({self.media.media_type}, {self.width} x {self.height})"
+        return {self.media.media_type: base64.b64encode(self.media.data).decode("ascii"), "text/plain": shown}
 
 
 Event: TypeAlias = (

@@ -41,6 +41,8 @@ class ModelFacts:
         revision: The commit that the facts are of, or "".
         template_source: Where the templates, or the facts that stand in for them, come from, as a person would say it.
         adds_bos: Whether the model's tokenizer puts the BOS in front of a text by itself; None where nobody says.
+        pipeline: Its pipeline's class in diffusers, such as `FluxPipeline`, or "".
+        base_model: What it was trained from, as its record says, or "".
     """
 
     id: str
@@ -57,6 +59,8 @@ class ModelFacts:
     private: bool = False
     template_source: str = ""
     adds_bos: bool | None = None
+    pipeline: str = ""
+    base_model: str = ""
 
     @property
     def chats(self) -> bool:
@@ -101,6 +105,8 @@ class ModelFacts:
             private=bool(record.get("private")),
             template_source=_source(record),
             adds_bos=adds_bos if isinstance(adds_bos, bool) else None,
+            pipeline=_str(_dict(config.get("diffusers")).get("_class_name")) or _tagged(record, "diffusers:"),
+            base_model=_tagged(record, "base_model:").rpartition(":")[2],
         )
 
 
@@ -110,6 +116,13 @@ def _str(value: object) -> str:
 
 def _dict(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _tagged(record: Mapping[str, Any], prefix: str) -> str:
+    """What follows the prefix in the first tag that begins with it."""
+    tags: object = record.get("tags")
+    named = (_str(tag) for tag in cast("list[object]", tags if isinstance(tags, list) else []))
+    return next((tag.removeprefix(prefix) for tag in named if tag.startswith(prefix)), "")
 
 
 def _source(record: Mapping[str, Any]) -> str:

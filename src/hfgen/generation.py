@@ -3,64 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, get_args
 
-from typing_extensions import TypedDict
-
-from hfgen.errors import UnknownOption, UsageError
+from hfgen.errors import UsageError
 from hfgen.limits import Limits
 from hfgen.messages import Message, Messages, check_messages, ends_with_assistant
-from hfgen.sizes import Size, size_of
-
-Mode: TypeAlias = Literal["auto", "chat", "raw"]
-Action: TypeAlias = Literal["next", "continue", "variant"]
-SpecialTokens: TypeAlias = Literal["keep", "neutralise", "refuse"]
-
-
-class Options(TypedDict, total=False, closed=True):
-    """Every option beside the named arguments. None of them is ever swallowed: a server that cannot do one is named.
-
-    Sampling: `top_p, top_k, min_p, stop, repetition_penalty, presence_penalty, frequency_penalty, logprobs` (True, or
-    how many alternatives). Form: `tools, tool_choice, response_format, chat_template` (the name of one of the model's
-    templates, or the source of another: hfgen then renders the prompt itself), `chat_template_kwargs`. Route:
-    `provider, bill_to, mode` (`auto`, `chat`, `raw`). Images: `n, negative_prompt, num_inference_steps, guidance_scale,
-    scheduler`. Time, in seconds: `connect_timeout, first_token_timeout, idle_timeout, total_timeout`. Manners:
-    `strict` (raise where hfgen would warn), `special_tokens_in_content`, `heal` (go on with an answer that broke off:
-    True wherever the text can be checked, False never; left out, where the server is known to continue exactly). `fit`
-    (True: of a conversation longer than the known context the oldest turns are left out; False: it is sent as it is),
-    `isolate` (True: templates run in a process of their own, for a server that renders those of any model).
-    """
-
-    top_p: float | None
-    top_k: int | None
-    min_p: float | None
-    stop: str | Sequence[str] | None
-    repetition_penalty: float | None
-    presence_penalty: float | None
-    frequency_penalty: float | None
-    logprobs: bool | int | None
-    tools: Sequence[Mapping[str, Any]] | None
-    tool_choice: str | Mapping[str, Any] | None
-    response_format: Mapping[str, Any] | None
-    chat_template: str | None
-    chat_template_kwargs: Mapping[str, Any] | None
-    provider: str | None
-    bill_to: str | None
-    mode: Mode
-    n: int
-    negative_prompt: str | None
-    num_inference_steps: int | None
-    guidance_scale: float | None
-    scheduler: str | None
-    connect_timeout: float | None
-    first_token_timeout: float | None
-    idle_timeout: float | None
-    total_timeout: float | None
-    strict: bool
-    special_tokens_in_content: SpecialTokens | None
-    heal: bool | None
-    fit: bool
-    isolate: bool
+from hfgen.options import Action, Mode, Options, SpecialTokens, check_type
+from hfgen.sizes import Size, Wish, wish_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +32,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is asked of a text-to-image model; sizes in pixels."""
+    """What is asked of a text-to-image model; `wish` becomes `size` once it is known what the model likes."""
 
     size: Size | None = None
     n: int = 1
@@ -91,6 +40,7 @@ class Picture:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: str | None = None
+    wish: Wish = field(default_factory=Wish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +49,8 @@ class Generation:
 
     Attributes:
         prompt: Sent as it is in place of the messages (raw text, or what to paint), or None.
+        tail: Numbers of tokens that follow the prompt: what the model wrote, where it spells a special token that it
+            must not become.
         continues: The last message is the assistant's and is to be continued.
         tools: None where none were given, which chat templates tell from an empty list.
         template: The name of one of the model's chat templates, the source of another, or "" for the usual one.
@@ -108,6 +60,7 @@ class Generation:
     model: str = ""
     messages: Messages = ()
     prompt: str | None = None
+    tail: tuple[int, ...] = ()
     continues: bool = False
     stream: bool = True
     sampling: Sampling = field(default_factory=Sampling)
@@ -134,7 +87,9 @@ class Generation:
         return self.prompt or ""
 
 
-_OPTIONS: Final = frozenset(Options.__annotations__)
+_MODES: Final = get_args(Mode)
+_ACTIONS: Final = get_args(Action)
+_SPECIAL_TOKENS: Final = get_args(SpecialTokens)
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "temperature": (0, 100),
     "top_p": (0, 1),
@@ -170,17 +125,17 @@ def generation(
     check_type("model", model, str)
     check_type("prompt", prompt, str)
     check_type("extra_data", extra, Mapping)
-    if action not in (None, *get_args(Action)):
-        raise UsageError(f"action={action!r}: it must be one of {', '.join(get_args(Action))}, or None")
+    if action not in (None, *_ACTIONS):
+        raise UsageError(f"action={action!r}: it must be one of {', '.join(_ACTIONS)}, or None")
     continues = action == "continue"
     if continues and not ends_with_assistant(messages):
         raise UsageError("action='continue' needs an assistant message at the end: there is nothing to continue")
     mode: Mode = options.get("mode") or "auto"
-    if mode not in get_args(Mode):
-        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(get_args(Mode))}")
+    if mode not in _MODES:
+        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(_MODES)}")
     special_tokens = options.get("special_tokens_in_content")
-    if special_tokens not in (None, *get_args(SpecialTokens)):
-        allowed = ", ".join(get_args(SpecialTokens))
+    if special_tokens not in (None, *_SPECIAL_TOKENS):
+        allowed = ", ".join(_SPECIAL_TOKENS)
         raise UsageError(f"special_tokens_in_content={special_tokens!r}: it must be one of {allowed}")
     aspect_ratio, width, height = image
     return Generation(
@@ -191,12 +146,12 @@ def generation(
         stream=stream,
         sampling=_sampling({**sampling, **options}),
         picture=Picture(
-            size=size_of(aspect_ratio, width, height),
             n=_at_least("n", options.get("n", 1), 1),
             negative_prompt=options.get("negative_prompt"),
             num_inference_steps=options.get("num_inference_steps"),
             guidance_scale=options.get("guidance_scale"),
             scheduler=options.get("scheduler"),
+            wish=wish_of(aspect_ratio, width, height),
         ),
         tools=None if (tools := options.get("tools")) is None else tuple(tools),
         tool_choice=options.get("tool_choice"),
@@ -214,32 +169,6 @@ def generation(
         isolate=options.get("isolate", False),
         limits=limits,
     )
-
-
-def check_options(options: Mapping[str, object]) -> None:
-    """Refuse an option that does not exist, and name the nearest that does.
-
-    Raises:
-        UnknownOption: It is also a TypeError, as for any misspelt keyword.
-    """
-    from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
-
-    for name in options.keys() - _OPTIONS:
-        near = get_close_matches(name, _OPTIONS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(sorted(_OPTIONS))}."
-        raise UnknownOption(f"no option is called {name!r}", hint=hint)
-
-
-def check_type(name: str, value: object, kind: type) -> None:
-    """Refuse an argument of another type, by its name; None is for the caller to judge.
-
-    Raises:
-        UsageError: It is of another type.
-    """
-    if value is not None and not isinstance(value, kind):
-        raise UsageError(
-            f"{name}={value!r}: it must be a {kind.__name__.lower()}, and this is a {type(value).__name__}"
-        )
 
 
 def _conversation(messages: Iterable[Message] | None) -> tuple[Message, ...]:

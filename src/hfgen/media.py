@@ -18,7 +18,14 @@ _MAGIC: Final = (
     (b"BM", "image/bmp"),
 )
 _DATA_URL: Final = re.compile(r"data:(?P<type>[\w.+/-]*)(?:;[\w=-]+)*?(?P<b64>;base64)?,(?P<data>.*)", re.DOTALL)
-_EXTENSIONS: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
+_EXTENSIONS: Final = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/bmp": ".bmp",
+    "image/avif": ".avif",
+}
 
 
 def sniff(data: bytes) -> str:

@@ -10,7 +10,7 @@ from hfgen.errors import ServerError
 from hfgen.events import Event
 from hfgen.openai_types import Chunk, events_of
 from hfgen.wire import END, Body, Frame, Marker
-from hfgen.wire_json import MALFORMED
+from hfgen.wire_json import MALFORMED, holds_json
 
 _decoder: Final = msgspec.json.Decoder(Chunk)
 _decode: Final = _decoder.decode
@@ -32,7 +32,7 @@ def read(frame: Frame, what: str) -> Sequence[Event | Marker]:
         return [*_whole(frame.data, what), END]
     if frame.name == "error":
         raise error_of_event(frame.data, name="error") or ServerError("the server reports an error without a word")
-    return _event(frame.data, what)
+    return _event(frame.data, what) if holds_json(frame.data) else ()
 
 
 def _event(data: bytes, what: str) -> Sequence[Event | Marker]:

@@ -4,31 +4,17 @@ Unknown fields are skipped. What servers disagree about (PROTOCOL: ids that are 
 content that is a list) is typed as all that was recorded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 import msgspec
 
 from hfgen.errors import ServerError
 from hfgen.events import Event, Finish, FinishReason, Logprobs, Reasoning, TokenLogprob, ToolCallDelta, Usage
+from hfgen.finish_reasons import finish_of
+from hfgen.server_words import words_of
 
-# OpenAI's own reasons, and what TGI, together and old servers say for them.
-FINISH: Final[Mapping[str, Finish]] = {
-    "stop": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "stop_sequence": "stop",
-    "end_turn": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
 _UNSAID: Final = -9999.0  # OpenAI's own word for "too unlikely to say"
-# What is no end but a failure: OpenRouter and vLLM, SGLang, DeepSeek.
-_GAVE_UP: Final = frozenset({"error", "abort", "aborted", "insufficient_system_resource"})
 
 
 class Function(msgspec.Struct, gc=False):
@@ -91,12 +77,13 @@ class ChatLogprobs(msgspec.Struct, gc=False):
 class Choice(msgspec.Struct, gc=False):
     """One answer of a chunk: `delta` in a stream, `message` in a whole answer, `text` on /v1/completions."""
 
-    index: int = 0
+    index: int | None = 0
     delta: Delta | None = None
     message: Delta | None = None
     text: str | None = None
     finish_reason: str | None = None
     logprobs: ChatLogprobs | None = None
+    error: Any = None
 
 
 class Details(msgspec.Struct, gc=False):
@@ -128,7 +115,7 @@ def events_of(chunk: Chunk) -> Sequence[Event]:
     """Everything that a chunk says, its end last.
 
     Raises:
-        ServerError: The server gives as its reason to end that it failed.
+        HfgenError: The server says, beside the text or as its reason to end, that it failed.
     """
     choices = chunk.choices or ()
     if len(choices) == 1 and chunk.usage is None and (text := _only_text(choices[0])):
@@ -136,17 +123,9 @@ def events_of(chunk: Chunk) -> Sequence[Event]:
     events: list[Event] = []
     finish: Finish | None = None
     for choice in choices:
-        if choice.index:
+        if choice.index and not choice.error:
             continue  # one answer is asked for; a server that sends more is not mixed into it
-        delta = choice.delta or choice.message
-        if delta is not None:
-            _delta(delta, events)
-        elif choice.text:  # together says the same text in both
-            events.append(choice.text)
-        if choice.logprobs is not None and (tokens := tuple(_tokens(choice.logprobs))):
-            events.append(Logprobs(tokens))
-        if choice.finish_reason:
-            finish = _finish(choice.finish_reason)
+        finish = _choice(choice, events) or finish
     if chunk.usage is not None:
         events.append(usage_of(chunk.usage))
     if finish is not None:
@@ -154,10 +133,24 @@ def events_of(chunk: Chunk) -> Sequence[Event]:
     return events
 
 
+def _choice(choice: Choice, events: list[Event]) -> Finish | None:
+    """Add what a choice says; its reason to end, if it has one."""
+    if choice.error:  # OpenRouter's form for a whole answer, with any reason to end
+        raise ServerError(f"the server failed: {words_of({'error': choice.error})}", status=500)
+    delta = choice.delta or choice.message
+    if delta is not None:
+        _delta(delta, events)
+    elif choice.text:  # together says the same text in both
+        events.append(choice.text)
+    if choice.logprobs is not None and (tokens := tuple(_tokens(choice.logprobs))):
+        events.append(Logprobs(tokens))
+    return finish_of(choice.finish_reason) if choice.finish_reason else None
+
+
 def _only_text(choice: Choice) -> str | None:
     """The text of a choice that holds nothing else, as nearly all do: it has to be quick."""
     delta = choice.delta
-    if delta is None or choice.index or choice.finish_reason or choice.logprobs is not None:
+    if delta is None or choice.index or choice.finish_reason or choice.logprobs is not None or choice.error:
         return None
     if delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal:
         return None
@@ -173,12 +166,6 @@ def usage_of(info: UsageInfo) -> Usage:
         reasoning_tokens=(out.reasoning_tokens or 0) if out else 0,
         cached_tokens=(into.cached_tokens or 0) if into else 0,
     )
-
-
-def _finish(reason: str) -> Finish:
-    if reason in _GAVE_UP:
-        raise ServerError(f"the server gave up: its reason to end is {reason!r}", status=500)
-    return FINISH.get(reason, "stop")
 
 
 def _delta(delta: Delta, events: list[Event]) -> None:

@@ -37,7 +37,8 @@ _concealed: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 def conceal(secret: str | None) -> None:
     """Remember a secret, so that `redact` hides it wherever it turns up in this process."""
     if secret and len(secret) >= _SHORTEST_SECRET:
-        _concealed[secret] = _spellings(secret)
+        if secret not in _concealed:
+            _concealed[secret] = _spellings(secret)
         _concealed.move_to_end(secret)
         while len(_concealed) > _MOST_SECRETS:
             _concealed.popitem(last=False)
@@ -45,10 +46,19 @@ def conceal(secret: str | None) -> None:
 
 def redact(text: str) -> str:
     """Return `text` with every known or likely secret replaced by a mask."""
+    return _LOOKS_SECRET.sub(_MASK, _ANNOUNCED.sub(_masked, _without_known(text)))
+
+
+def without_tokens(text: str) -> str:
+    """Mask known secrets and what has the form of a token, and no mere words: for a prompt that speaks of a bearer."""
+    return _LOOKS_SECRET.sub(_MASK, _without_known(text))
+
+
+def _without_known(text: str) -> str:
     found = [spelling for spellings in tuple(_concealed.values()) for spelling in spellings if spelling in text]
     for spelling in sorted(found, key=len, reverse=True):  # one secret may begin with another
         text = text.replace(spelling, _MASK)
-    return _LOOKS_SECRET.sub(_MASK, _ANNOUNCED.sub(_masked, text))
+    return text
 
 
 def presentable(text: str) -> str:

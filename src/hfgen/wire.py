@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
+from hfgen.events import Event
 from hfgen.limits import Limits
 
 ServerKind: TypeAlias = Literal[
@@ -38,7 +39,9 @@ class Target:
         base: The URL that a dialect's path is appended to, without a trailing slash.
         kind: Which server answers there.
         model: The model's name on this server's wire.
-        adapter: A LoRA adapter that TGI has for its one model, "" for the model itself.
+        provider: The Inference Provider behind a router, "" where none is.
+        adapter: A LoRA: its name where TGI has it beside its one model, or at a provider the file of its weights in the
+            model's repository; "" for the model itself.
         token: Sent to this target's origin only; never shown.
         headers: Further headers of every request to this target.
         path: The full path given by the user in place of the dialect's own, or "".
@@ -53,6 +56,7 @@ class Target:
     path: str = ""
     label: str = ""
     adapter: str = ""
+    provider: str = ""
 
     @property
     def origin(self) -> str:
@@ -69,18 +73,45 @@ class Target:
         return self.base + (self.path or path)
 
 
+LARGEST_TEXT: Final = 16 * 2**20
+"""Bytes of an answer in words: far more than any model says."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
 
     url: str
+    """Whole, or from `/` on: then it stands below the target's base (a job that is asked for by its path)."""
     body: bytes | None = None
-    method: Literal["GET", "POST", "DELETE"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
     """Seconds to wait before sending: a job that is polled."""
     dropped: tuple[str, ...] = ()
     """Options of the call that this server would ignore or refuse, so that they were left out; the caller is told."""
+    largest: int = 64 * 2**20
+    """Bytes of a body that is no event stream; more are not read. Pictures are large."""
+    cancel: "WireRequest | None" = None
+    """Sent when the caller leaves while this one is waited for: it ends the job at the server."""
+    stays: bool = False
+    """Whether no redirect takes it to another origin: its address came over the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The job still runs: the same request once more, after some seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureAt:
+    """A picture that is ready at an address, which is fetched at once, without the token."""
+
+    url: str
+    seed: int | None = None
+    revised_prompt: str = ""
 
 
 class Named(NamedTuple):
@@ -110,16 +141,27 @@ class Marker(Enum):
 
 END: Final = Marker.END
 
+Item: TypeAlias = Event | WireRequest | Again | PictureAt | Marker
+"""What a dialect reads out of a frame."""
+
 
 class Answer(Protocol):
     """An answer whose head has come and was a success."""
 
     status: int
     headers: Mapping[str, str]
-    request_id: str
+
+    @property
+    def request_id(self) -> str:
+        """The server's own name for the request, "" where it gives none."""
+        ...
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body."""
+        ...
+
+    def bare(self) -> None:
+        """What was read last held no payload: its sender lives no longer for it than for a comment."""
         ...
 
 
@@ -131,5 +173,13 @@ class Exchange(Protocol):
 
         Raises:
             HfgenError: No answer, none in time, or one that is an error (an error status, read to the end).
+        """
+        ...
+
+    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+        """What lies at an address that came over the wire, without the token of any other origin.
+
+        Raises:
+            HfgenError: Nothing comes, more than `most` bytes, or nothing may be fetched there.
         """
         ...

@@ -27,12 +27,28 @@ def patient(data: bytes) -> object:
     return value
 
 
+def without_empty_lists(value: object) -> object:
+    """The value without its members that are `[]`, which say nothing: PHP writes one for an empty object too."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return {name: without_empty_lists(item) for name, item in members.items() if item != []}
+    if isinstance(value, list):
+        return [without_empty_lists(item) for item in cast("list[object]", value)]
+    return value
+
+
+def holds_json(data: bytes) -> bool:
+    """Whether it may be a chunk or `[DONE]`; a ping with an event name of its own holds a time or a word."""
+    return data.lstrip()[:1] in (b"{", b"[")
+
+
 def request_body(known: Mapping[str, Any], extra: Mapping[str, Any]) -> bytes:
-    """The body of a request: what the call's own arguments say, and the keys of `extra_data`.
+    """The body of a request: what the call's own arguments say (None leaves one out), and the keys of `extra_data`.
 
     Raises:
         UsageError: A key of `extra_data` that an argument sets, or a value that JSON cannot carry; its place is named.
     """
+    known = {name: value for name, value in known.items() if value is not None}
     _no_clash(known, extra)
     try:
         return msgspec.json.encode({**known, **extra})
@@ -53,14 +69,26 @@ def task_body(inputs: str, parameters: Mapping[str, Any], extra: Mapping[str, An
     Raises:
         UsageError: As `request_body`, and when `extra_data["parameters"]` is no dict.
     """
-    known = {name: value for name, value in parameters.items() if value is not None}
+    joined, rest = joined_below("parameters", parameters, extra)
+    return request_body({"inputs": inputs, "parameters": joined, **fixed}, rest)
+
+
+def joined_below(
+    place: str, known: Mapping[str, Any], extra: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the call's arguments and `extra_data[place]` say together, and the rest of `extra_data`.
+
+    Raises:
+        UsageError: `extra_data[place]` is no dict, or sets what an argument does.
+    """
+    known = {name: value for name, value in known.items() if value is not None}
     rest = dict(extra)
-    more: object = rest.pop("parameters", {})
+    more: object = rest.pop(place, {})
     if not isinstance(more, Mapping):
-        raise UsageError(f"extra_data['parameters'] is a {type(more).__name__}; it must be a dict")
+        raise UsageError(f"extra_data[{place!r}] is a {type(more).__name__}; it must be a dict")
     further = cast("Mapping[str, Any]", more)
     _no_clash(known, further)
-    return request_body({"inputs": inputs, "parameters": {**known, **further}, **fixed}, rest)
+    return {**known, **further}, rest
 
 
 def _no_clash(known: Mapping[str, Any], extra: Mapping[str, Any]) -> None:

@@ -10,8 +10,9 @@ from aiohttp import web
 from command_line import Talker, hfgen, hfgen_bytes
 from hub_server import serving_hub
 from loopback import Visit, serving
+from pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x04\x00\x00\x00\x03\x00\x08\x02\x00\x00\x00"
+PNG = png(1024, 768)
 
 
 @pytest.mark.parametrize(
@@ -127,15 +128,17 @@ async def test_standard_input_that_is_no_question_is_said_so(data: bytes, said: 
 
 
 async def test_a_picture_goes_into_a_pipe_as_its_bytes() -> None:
+    picture = png(1024, 768)
+
     async def talk(visit: Visit) -> None:
         if visit.method == "GET":
             await visit.answer(b'"Ok"' if visit.path == "/health" else b"", status="200 OK")
         else:
-            await visit.answer(PNG, "image/png")
+            await visit.answer(picture, "image/png")
 
     async with serving(talk) as server:
         code, out, err = await hfgen_bytes("--api-base", server.url, "-o", "aspect_ratio", "1:1", "a fox")
-    assert (code, out) == (0, PNG)
+    assert (code, out) == (0, picture)
     assert b"picture: image/png 1024x768" in err
 
 

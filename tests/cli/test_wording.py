@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies
 
 import hfgen
+from hfgen.cli.options import options
 from hfgen.cli.wording import in_flags, reworded
 from hfgen.errors import BadRequest, UsageError
 
@@ -75,3 +76,10 @@ def _hints(tree: ast.AST) -> list[str]:
         for part in ast.walk(value)
         if isinstance(part, ast.Constant) and isinstance(part.value, str)
     ]
+
+
+def test_the_advice_to_heal_is_a_command_that_works() -> None:
+    hint = in_flags("With heal=True hfgen asks this server too for the rest.")
+
+    assert hint == "With -o heal True hfgen asks this server too for the rest."
+    assert options([("heal", "True")]) == {"heal": True}

@@ -9,16 +9,31 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from hfgen.answers import error_of_answer, error_of_event
-from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
+from hfgen.dialects import (
+    fal,
+    hf_image,
+    nscale,
+    openai_chat,
+    openai_completions,
+    openai_images,
+    replicate,
+    tgi,
+    together,
+    toolkit,
+    wavespeed,
+    zai,
+)
 from hfgen.errors import HfgenError
 from hfgen.wire import Body, Frame, Named
 
-DIALECTS = [openai_chat, openai_completions, tgi, toolkit, hf_image]
+DIALECTS = [openai_chat, openai_completions, tgi, toolkit]
+PAINT = [fal, hf_image, nscale, openai_images, replicate, together, wavespeed, zai]
 KEYS = (  # noqa: SIM905 - a list of forty lines would hide the tests
     "choices delta message content text index finish_reason logprobs tool_calls function name arguments id usage "
     "prompt_tokens completion_tokens_details error error_type type code http_status_code object token special "
     "generated_text details top_tokens logprob data b64_json output detail loc msg estimated_time request_id thinking "
-    "reasoning tokens token_logprobs top_logprobs"
+    "reasoning tokens token_logprobs top_logprobs status task_status urls get cancel response_url queue_position "
+    "images image url outputs image_result has_nsfw_concepts seed revised_prompt"
 ).split()
 
 scalars = (
@@ -27,6 +42,12 @@ scalars = (
     | st.integers()
     | st.floats()
     | st.text(st.characters(), max_size=8)
+    | st.sampled_from(
+        ["IN_QUEUE", "IN_PROGRESS", "COMPLETED", "processing", "succeeded", "failed", "completed", "SUCCESS"]
+    )
+    | st.sampled_from(
+        ["https://a.b/v1/x", "http://[::1", "file:///etc/passwd", "data:image/png;base64,iVBORw0KGgo=", "//"]
+    )
     | st.sampled_from(["error", "[DONE]", "\ud83d", "<title>", "length", "429", "overloaded", "model_not_supported"])
 )
 values = st.recursive(
@@ -54,7 +75,7 @@ def printable(error: HfgenError) -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("dialect", [*DIALECTS, *PAINT], ids=lambda module: module.__name__.rpartition(".")[2])
 @given(data=bodies)
 @settings(max_examples=150, deadline=None)
 def test_only_an_error_of_ours_comes_out_of_a_dialect(dialect: ModuleType, data: bytes) -> None:
@@ -97,7 +118,7 @@ def test_the_time_grows_with_the_size_and_no_faster(piece: bytes) -> None:
     data = piece * (65536 // len(piece))
     start = time.process_time()
     error_of_answer(500, {}, data)
-    for dialect in DIALECTS:
+    for dialect in [*DIALECTS, *PAINT]:
         for frame in frames(data):
             try:
                 list(dialect.decode(frame))

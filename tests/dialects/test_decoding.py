@@ -1,5 +1,6 @@
 """What each server's answer says, as its source and its recordings have it."""
 
+import base64
 import json
 from types import ModuleType
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 
 from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
-from hfgen.errors import BadRequest, HfgenError, RateLimited, ServerError
-from hfgen.events import FinishReason, Logprobs, TokenLogprob, ToolCallDelta, Usage
+from hfgen.errors import BadPicture, BadRequest, HfgenError, RateLimited, ServerError
+from hfgen.events import FinishReason, ImageResponse, Logprobs, TokenLogprob, ToolCallDelta, Usage
+from hfgen.media import Media
 from hfgen.providers.shape import Shape
 from hfgen.wire import END, Body, Frame, Named
+from replay import body_of
 
 STREAMS = [openai_chat, openai_completions, tgi]
 ALL = [*STREAMS, toolkit, hf_image]
@@ -175,6 +178,9 @@ def test_transformers_serve_has_no_finish_reason_until_the_end() -> None:
         ("length", "length"),
         ("tool_calls", "tool_calls"),
         ("content_filter", "content_filter"),
+        ("SAFETY", "content_filter"),
+        ("MAX_TOKENS", "length"),
+        ("tool_use", "tool_calls"),
         ("a_new_one", "stop"),
     ],
 )
@@ -182,15 +188,54 @@ def test_each_reason_to_end_has_its_name(said: str, reason: str) -> None:
     assert read(openai_chat, chunk(delta={}, finish_reason=said)) == [FinishReason(reason)]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("said", ["", None])
+@pytest.mark.parametrize("said", ["", None, "null", "not_finished"])
 def test_an_empty_reason_is_no_end(said: object) -> None:
     assert read(openai_completions, chunk(text="a", finish_reason=said)) == ["a"]
 
 
-@pytest.mark.parametrize("said", ["error", "abort", "insufficient_system_resource"])
+@pytest.mark.parametrize(
+    "said", ["error", "abort", "insufficient_system_resource", "cancelled", "timeout", "engine_failure"]
+)
 def test_a_reason_that_is_a_failure_is_no_end(said: str) -> None:
     with pytest.raises(ServerError, match="gave up"):
         read(openai_chat, chunk(delta={"content": "a"}, finish_reason=said))
+
+
+def test_tgis_reason_that_is_a_failure_is_no_end() -> None:
+    with pytest.raises(ServerError, match="gave up"):
+        read(tgi, b'{"token":{"text":"a"},"generated_text":"a","details":{"finish_reason":"error"}}')
+
+
+@pytest.mark.parametrize("reason", ["stop", None])
+def test_an_error_inside_a_choice_is_one_whatever_its_reason_to_end(reason: str | None) -> None:
+    failed = chunk(delta={"content": ""}, finish_reason=reason, error={"message": "provider gone", "code": 502})
+    for frame in (failed, Body("application/json", failed)):
+        with pytest.raises(ServerError, match="provider gone"):
+            read(openai_chat, frame)
+
+
+@pytest.mark.parametrize("dialect", STREAMS, ids=name_of)
+@pytest.mark.parametrize("data", [b"2026-11-24T10:00:00", b"123", b"alive", b"", b"{}"])
+def test_a_ping_with_a_name_of_its_own_says_nothing(dialect: ModuleType, data: bytes) -> None:
+    assert not read(dialect, Named("ping", data))
+
+
+@pytest.mark.parametrize("dialect", STREAMS, ids=name_of)
+def test_an_event_with_a_name_of_its_own_that_is_cut_is_an_error(dialect: ModuleType) -> None:
+    with pytest.raises(ServerError):
+        read(dialect, Named("token", event(dialect, b"a")[:-4]))
+
+
+def test_null_and_an_empty_list_stand_for_what_is_left_out() -> None:
+    assert read(openai_chat, b'{"choices":[{"index":null,"delta":{"content":"a"}}]}') == ["a"]
+    usage = b'"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":[]}'
+    assert read(openai_chat, b'{"choices":[{"delta":[],"finish_reason":"stop"}],' + usage + b"}") == [
+        Usage(1, 2),
+        FinishReason("stop"),
+    ]
+    assert read(tgi, b'{"token":{"text":"a","special":null}}') == ["a"]
+    end = b'{"token":{"text":"a"},"generated_text":"a","details":{"finish_reason":null,"generated_tokens":null}}'
+    assert read(tgi, end) == ["a", Usage(), FinishReason("stop"), END]
 
 
 def test_tgis_full_queue_inside_a_chat_stream_may_be_asked_again() -> None:
@@ -252,3 +297,22 @@ def test_tgis_log_probabilities_are_told_where_they_were_asked_for() -> None:
 def test_the_toolkits_answer_is_a_list_or_an_object() -> None:
     for body in (b'[{"generated_text":"Hi"}]', b'{"generated_text":"Hi"}'):
         assert read(toolkit, Body("application/json", body)) == ["Hi", FinishReason("stop"), END]
+
+
+def test_a_toolkit_that_paints_answers_a_prompt_with_a_picture() -> None:
+    body = body_of("toolkit", "any_type")
+    painted = Media(base64.b64decode(body.strip(b'"')), "image/png")
+    picture = ImageResponse(painted, width=32, height=32)
+    assert read(toolkit, Body("application/json", body)) == [picture, FinishReason("stop"), END]
+
+
+def test_a_picture_of_the_toolkit_that_is_cut_is_told_as_one() -> None:
+    cut = base64.b64encode(base64.b64decode(body_of("toolkit", "any_type").strip(b'"'))[:1000])
+    with pytest.raises(BadPicture):
+        read(toolkit, Body("application/json", b'"' + cut + b'"'))
+
+
+@pytest.mark.parametrize("body", [b'"Hi"', b'"aGVsbG8="', b'""'])
+def test_any_other_string_is_no_answer_of_the_toolkit(body: bytes) -> None:
+    with pytest.raises(ServerError, match="is not generated text"):
+        read(toolkit, Body("application/json", body))

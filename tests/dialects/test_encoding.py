@@ -7,11 +7,24 @@ from typing import Any, get_args
 
 import pytest
 
-from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
+from hfgen.dialects import (
+    fal,
+    hf_image,
+    nscale,
+    openai_chat,
+    openai_completions,
+    openai_images,
+    replicate,
+    tgi,
+    together,
+    toolkit,
+    wavespeed,
+    zai,
+)
 from hfgen.errors import UsageError
 from hfgen.generation import Generation, Picture, Sampling
 from hfgen.messages import Messages
-from hfgen.sizes import Size
+from hfgen.sizes import Size, Wish
 from hfgen.wire import ServerKind, Target
 
 TALK: Messages = ({"role": "user", "content": "Hi"},)
@@ -20,7 +33,8 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 KINDS: Sequence[ServerKind] = get_args(ServerKind)
 TEXT = [openai_chat, openai_completions, tgi, toolkit]
-EVERY_PICTURE = Picture(Size(512, 512), 2, "blur", 20, 7.5, "euler")
+PAINT = [fal, hf_image, nscale, openai_images, replicate, together, wavespeed, zai]
+EVERY_PICTURE = Picture(Size(512, 512), 2, "blur", 20, 7.5, "euler", Wish(width=512, height=512))
 EVERY_SAMPLING = Sampling(
     max_tokens=7,
     temperature=0.5,
@@ -57,7 +71,7 @@ def carried(value: object) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dialect", [*TEXT, hf_image], ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("dialect", [*TEXT, *PAINT], ids=lambda module: module.__name__.rpartition(".")[2])
 def test_no_option_is_swallowed_it_is_sent_or_named(dialect: ModuleType, kind: ServerKind) -> None:
     body, dropped = sent(
         dialect,
@@ -74,10 +88,14 @@ def test_no_option_is_swallowed_it_is_sent_or_named(dialect: ModuleType, kind: S
         "repetition_penalty": {"repeat_penalty"},
         "logprobs": {"top_n_tokens"},
         "response_format": {"grammar"},
+        "num_inference_steps": {"steps"},
+        "n": {"num_images"},
+        "width": {"size"},
+        "height": {"size"},
     }
     options = {name for name in EVERY_SAMPLING.__dataclass_fields__ if name != "max_tokens"} | PICTURE_OPTIONS
     options |= {"tools", "tool_choice", "response_format", "chat_template_kwargs"}
-    keys = carried(body)
+    keys = carried(body) - ({"response_format"} if dialect in (nscale, together) else set())  # theirs is base64 or url
     seen = {name for name in options if ({name} | spelt.get(name, set())) & keys}
     by_hfgen = {"stop"} if dialect is toolkit else set()
     assert seen | dropped | by_hfgen == options
@@ -110,7 +128,7 @@ def test_temperature_0_is_greedy_everywhere(dialect: ModuleType, kind: ServerKin
         ({("a", "b"): 1}, "extra_data"),
     ],
 )
-@pytest.mark.parametrize("dialect", [*TEXT, hf_image], ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("dialect", [*TEXT, *PAINT], ids=lambda module: module.__name__.rpartition(".")[2])
 def test_extra_data_that_is_no_json_is_refused_by_its_place(
     dialect: ModuleType, extra: Mapping[str, Any], place: str
 ) -> None:
@@ -312,3 +330,9 @@ def test_a_picture_takes_its_own_options_and_names_those_of_text() -> None:
         },
     }
     assert dropped == {"n", "temperature", "stop"}
+
+
+def test_the_toolkit_ignores_a_scheduler_so_the_caller_is_told() -> None:
+    body, dropped = sent(hf_image, "toolkit", picture=Picture(scheduler="euler"))
+    assert body == {"inputs": "Hi", "parameters": {}}
+    assert dropped == {"scheduler"}

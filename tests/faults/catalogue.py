@@ -43,6 +43,8 @@ class Demand:
         error: The name of the error's class, or of one that it is a kind of.
         said: What its message has to hold, in small letters.
         partial: Whether the error has to carry text.
+        attempts: How many the error has to tell of, where these are not the requests that the server saw.
+        retry_after: What the error has to tell.
     """
 
     words: int = 120
@@ -54,6 +56,7 @@ class Demand:
     error: str = "HfgenError"
     said: str = ""
     partial: bool = False
+    attempts: int = 0
     retry_after: float | None = None
     finish: str = "stop"
     options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -63,7 +66,7 @@ ONE: Final = Demand(most_requests=1)
 DEMANDS: Final[dict[str, Demand]] = {
     "html_200": Demand(said="html", error="ResponseError"),
     "json_error_200": Demand(said="too busy"),
-    "redirect_loop": Demand(most_requests=10),
+    "redirect_loop": Demand(most_requests=10, attempts=1),
     "header_stall_forever": Demand(error="TimedOut", most_requests=6),
     "s429_retry_after": Demand(least_wait=1.0),
     "s429_long": Demand(error="RateLimited", retry_after=3600, most_requests=1, most_seconds=10),

@@ -1,7 +1,7 @@
-"""The figures that are promised, each measured in a process of its own: `python -m faults.goals NAME`.
+"""The figures that are promised, each measured in a process of its own: `python -m faults.goals [NAME …]`.
 
-`resume` (G5, milliseconds from a reset to the request that goes on), `storm` (G6, requests a call when all fail),
-`leaving` (G7, of 200), `memory` (G8, MiB that a hostile stream adds). The names stand beside the figures, as JSON.
+`resume` (G5: milliseconds until the request that goes on), `storm` (G6: requests a call when all fail), `leaving` (G7:
+of 200 calls), `memory` (G8: MiB and milliseconds that a hostile answer costs). The figures come as JSON.
 """
 
 import asyncio
@@ -10,145 +10,179 @@ import gc
 import json
 import sys
 import time
-import zlib
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from statistics import median
+from typing import Any, Final, NamedTuple, Self
 
 from fault_server import FaultServer
+from faults.burden import Burden
+from faults.hostile import FIREHOSES, TALKS
 from faults.scenes import leave, open_sockets
 from hfgen import HfgenError, HuggingFaceInference, Session
-from loopback import Server, Visit, serving
+from loopback import Visit, serving
 
 Figures = dict[str, float]
 
+_SILENCE: Final = 0.1  # seconds
+_WAYS: Final = ("break", "aclose", "task", "timeout")
 
-def _call(server: Server, place: str, **more: Any) -> dict[str, Any]:
+
+def _call(root: str, place: str, **more: Any) -> dict[str, Any]:
     question = [{"role": "user", "content": "Story 1."}]
-    return {"model": "m", "messages": question, "api_base": f"{server.url}/{place}", "temperature": 0, **more}
+    return {"model": "m", "messages": question, "api_base": f"{root}/{place}", "temperature": 0, **more}
 
 
-async def _outlive(**arguments: Any) -> int:
-    """The characters that come before the end or an error of ours."""
-    seen = 0
-    with contextlib.suppress(HfgenError):
-        async for event in HuggingFaceInference.create_async_generator(**arguments):
-            seen += len(event) if isinstance(event, str) else 0
-    return seen
+async def _outlive(**arguments: Any) -> str:
+    """What a call ends with: `whole`, or the name of an error of ours."""
+    try:
+        async for _ in HuggingFaceInference.create_async_generator(**arguments):
+            pass
+    except HfgenError as error:
+        return type(error).__name__
+    return "whole"
+
+
+class Moment(NamedTuple):
+    """On the machine's clock, and on this thread's, which stands while other processes have the core."""
+
+    clock: float
+    work: float
+
+    @classmethod
+    def now(cls) -> Self:
+        return cls(time.monotonic(), time.thread_time())
+
+    def since(self, other: "Moment") -> "Moment":
+        return Moment(1000 * (self.clock - other.clock), 1000 * (self.work - other.work))
 
 
 async def resume() -> Figures:
-    """Milliseconds between the reset and the next request, and beyond the limit for a silent stream."""
-    times: list[float] = []
+    """Milliseconds between the end of a connection and the next request; beyond the limit for a silent one.
+
+    `work` is the processor time of client and server in between: what is beyond it in the worst case is the machine's.
+    """
+    asked: list[Moment] = []
+    ended: list[Moment] = []
     faults = FaultServer()
 
     async def talk(visit: Visit) -> None:
         if visit.method == "POST":
-            times.append(time.monotonic())
+            asked.append(Moment.now())
         try:
             await faults.talk(visit)
         except ConnectionError:
-            times.append(time.monotonic())
+            ended.append(Moment.now())
             raise
 
-    async with serving(talk) as server:
-        await _outlive(**_call(server, "rst/vllm/1"))
-        reset = 1000 * (times[2] - times[1]) if len(times) > 2 else float("inf")
-        times.clear()
-        await _outlive(**_call(server, "stall/vllm/1", idle_timeout=0.5))
-        stall = 1000 * (times[-1] - times[0] - 0.5) if len(times) > 1 else float("inf")
-    return {"after_reset_ms": reset, "after_silence_ms": stall}
+    async def late(fault: str, number: int, session: Session) -> Moment:
+        asked.clear()
+        ended.clear()
+        how = await _outlive(**_call(server.url, f"{fault}/vllm/{number}", session=session, idle_timeout=_SILENCE))
+        assert (how, len(asked)) == ("whole", 2)
+        return asked[1].since(asked[0] if fault == "stall" else ended[0])
+
+    figures: Figures = {}
+    async with serving(talk) as server, Session() as session:
+        for fault, times, allowed in (("rst", 100, 0.0), ("fin", 100, 0.0), ("stall", 50, 1000 * _SILENCE)):
+            seen = [await late(fault, number, session) for number in range(times)]
+            clocks = [one.clock - allowed for one in seen]
+            figures |= {f"{fault}_median_ms": round(median(clocks), 2), f"{fault}_worst_ms": round(max(clocks), 2)}
+            figures[f"{fault}_work_worst_ms"] = round(max(one.work for one in seen), 2)
+    return figures
 
 
 async def storm() -> Figures:
-    """Requests for each of fifty calls, one after another, while the server refuses all of them."""
+    """Requests for each of fifty calls to a server that refuses all of them: together, and one after another."""
     faults = FaultServer()
     async with serving(faults.talk) as server, Session() as session:
-        calls = (_outlive(**_call(server, "always_s503/vllm/1", session=session)) for _ in range(50))
+        calls = (_outlive(**_call(server.url, "always_s503/vllm/together", session=session)) for _ in range(50))
         await asyncio.gather(*calls)
-    return {"requests_per_call": faults.log.total() / 50}
+        for fault in ("s503", "s503_after"):
+            for _ in range(50):
+                await _outlive(**_call(server.url, f"always_{fault}/vllm/apart", session=session))
+    return {place.removeprefix("always_").replace("/vllm/", "_"): count / 50 for place, count in faults.log.items()}
 
 
 async def leaving() -> Figures:
-    """Two hundred calls left in four ways; seen by the server within 250 ms, and what is left behind in us."""
-    seen: dict[str, asyncio.Event] = {}
+    """Two hundred calls left in four ways, seen by the server; what stays behind in us, and fifty calls after."""
+    seen: dict[str, float] = {}
+    told: dict[str, asyncio.Event] = {}
 
     async def talk(visit: Visit) -> None:
+        name = visit.path.split("/")[1]
         if visit.method == "GET":
             await visit.answer(b"{}", status="404 Not Found")
             return
         await visit.begin_stream()
         for _ in range(5):
             await visit.event('{"choices":[{"index":0,"delta":{"content":"a"}}]}')
+        if name == "whole":
+            await visit.event('{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}')
+            await visit.end_stream()
+            return
         await visit.gone()
-        seen[visit.path.split("/")[1]].set()
+        seen[name] = time.monotonic()
+        told[name].set()
+
+    async def late(number: int, session: Session | None) -> float:
+        name = str(number)
+        told[name] = asyncio.Event()
+        left, _ = await leave(_call(server.url, f"{name}/v1/chat/completions", session=session), _WAYS[number % 4])
+        async with asyncio.timeout(5):
+            await told[name].wait()
+        return 1000 * (seen[name] - left)
 
     gc.disable()
-    in_time, before = 0, open_sockets()
     async with serving(talk) as server, Session() as session:
-        for number in range(200):
-            seen[str(number)] = asyncio.Event()
-            how = ("break", "aclose", "task", "timeout")[number % 4]
-            arguments = _call(server, f"{number}/v1/chat/completions", session=session)
-            await leave(arguments, how)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.25):
-                    await seen[str(number)].wait()
-                    in_time += 1
-    await asyncio.sleep(0.1)
-    tasks = len(asyncio.all_tasks()) - 1
-    return {"seen_in_time": in_time, "sockets_left": open_sockets() - before, "tasks_left": tasks}
+        whole = _call(server.url, "whole/v1/chat/completions", session=session)
+        await _outlive(**whole)
+        sockets, tasks = open_sockets(), len(asyncio.all_tasks())
+        times = [await late(number, session if number % 8 < len(_WAYS) else None) for number in range(200)]
+        left_behind = {"sockets_left": open_sockets() - sockets, "tasks_left": len(asyncio.all_tasks()) - tasks}
+        after = [await _outlive(**whole) for _ in range(50)]
+    figures = {"seen_median_ms": round(median(times), 2), "seen_worst_ms": round(max(times), 2)}
+    return {
+        "seen_in_250_ms": sum(one < 250 for one in times),
+        **figures,
+        **left_behind,
+        "whole_after": after.count("whole"),
+    }
 
 
 async def memory() -> Figures:
-    """MiB added by a line without an end, a bomb that claims to be a stream, and a stream that nobody reads."""
-
-    async def endless(visit: Visit) -> None:
-        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: ")
-        for _ in range(256):
-            await visit.say(b"A" * 2**20)
-
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join(packer.compress(b"\0" * 2**20) for _ in range(512)) + packer.flush()
-
-    async def bomb(visit: Visit) -> None:
-        await visit.answer(packed, "text/event-stream", more="Content-Encoding: gzip\r\n")
-
-    async def firehose(visit: Visit) -> None:
-        await visit.begin_stream()
-        for _ in range(4000):
-            await visit.event('{"choices":[{"index":0,"delta":{"content":"' + "b" * 16_000 + '"}}]}')
-
-    # The hungriest last: what it leaves to the allocator would hide the others.
-    talks = {"firehose_mib": firehose, "bomb_mib": bomb, "endless_line_mib": endless}
-    return {name: await _growth(talk, name) for name, talk in talks.items()}
+    """MiB that a hostile answer adds at most, and the longest that it kept the loop from all else, in milliseconds."""
+    async with _hostile() as root:
+        await _burden(root, "firehose")  # what is loaded once does not count
+        burdens = {name: await _burden(root, name) for name in TALKS}
+    figures = {f"{name}_mib": round(burden.mib, 1) for name, burden in burdens.items()}
+    gap, work = (max(getattr(burden, name) for burden in burdens.values()) for name in ("gap", "work"))
+    return {**figures, "loop_gap_ms": round(1000 * gap, 1), "loop_work_ms": round(1000 * work, 1)}
 
 
-async def _growth(talk: Callable[[Visit], Awaitable[None]], name: str) -> float:
-    async def guarded(visit: Visit) -> None:
-        if visit.method == "GET":
-            await visit.answer(b"{}", status="404 Not Found")
-        else:
-            await talk(visit)
-
-    async with serving(FaultServer().talk) as server:
-        await _outlive(**_call(server, "ok/vllm/1"))  # what is loaded once does not count
-    async with serving(guarded) as server:
-        before = _peak_kib(anew=True)
-        answer = HuggingFaceInference.create_async_generator(**_call(server, name, total_timeout=30))
-        with contextlib.suppress(HfgenError, StopAsyncIteration):
-            await anext(answer)
-            await asyncio.sleep(1.0)
+async def _burden(root: str, name: str) -> Burden:
+    """A firehose is not read on after its first token; everything else until it ends in an error of ours."""
+    async with Burden() as burden:
+        answer = HuggingFaceInference.create_async_generator(**_call(root, name, total_timeout=30))
+        with contextlib.suppress(HfgenError):
+            async for _ in answer:
+                if name in FIREHOSES:
+                    await asyncio.sleep(2.0)
+                    break
         await answer.aclose()
-    return (_peak_kib() - before) / 1024
+    return burden
 
 
-def _peak_kib(*, anew: bool = False) -> int:
-    """The most memory that this process has held since it was last counted anew (proc(5), clear_refs)."""
-    if anew:
-        Path("/proc/self/clear_refs").write_text("5")
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+@contextlib.asynccontextmanager
+async def _hostile() -> AsyncIterator[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "faults.hostile"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{json.loads(await process.stdout.readline())['port']}"
+    finally:
+        process.kill()
+        await process.wait()
 
 
 GOALS: Final[dict[str, Callable[[], Awaitable[Figures]]]] = {

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 import hfgen
 from faults.catalogue import Demand, Entry
-from hfgen import HfgenError
+from hfgen import HfgenError, StreamError
 
 _LONGEST_MESSAGE: Final = 1200
 _FIRST_TOKENS: Final = 3
@@ -60,7 +60,7 @@ def judge(entry: Entry, dialect: str, asked: Demand, outcome: Outcome) -> Verdic
     wrong = [] if kind in entry.accept else [f"{kind}, where {'|'.join(sorted(entry.accept))} is right"]
     if kind in ("ok", "clean"):
         wrong += _beside_the_text(asked, outcome)
-        wrong += _of_the_error(asked, outcome.error) if kind == "clean" else _of_the_end(asked, outcome)
+        wrong += _of_the_error(asked, outcome) if kind == "clean" else _of_the_end(asked, outcome)
     else:
         wrong.append(_shown(outcome))
     wrong += outcome.notes
@@ -105,17 +105,23 @@ def _of_the_end(asked: Demand, outcome: Outcome) -> list[str]:
     return [] if outcome.ends == [asked.finish] else [f"ended with {outcome.ends}, not [{asked.finish!r}]"]
 
 
-def _of_the_error(asked: Demand, error: BaseException | None) -> list[str]:
+def _of_the_error(asked: Demand, outcome: Outcome) -> list[str]:
+    error = outcome.error
     assert isinstance(error, HfgenError)
     wrong = []
+    sent = asked.attempts or len(outcome.requests) or error.attempts  # a server that cannot be reached counts nothing
+    if not error.attempts or error.attempts != sent:
+        wrong.append(f"the error tells of {error.attempts} attempts, the server of {len(outcome.requests)}")
+    if error.cause is not error.__cause__ or (isinstance(error, StreamError) and error.cause is None):
+        wrong.append(f"the cause is {error.cause!r}")
     if not isinstance(error, getattr(hfgen, asked.error)):
         wrong.append(f"{type(error).__name__} is no {asked.error}: {error}")
     if asked.said not in str(error).lower():
         wrong.append(f"the message does not say {asked.said!r}: {error}")
     if asked.partial and not error.partial:
         wrong.append("the error carries no text")
-    if asked.retry_after is not None and getattr(error, "retry_after", None) != asked.retry_after:
-        wrong.append(f"retry_after is {getattr(error, 'retry_after', None)}")
+    if error.retry_after != asked.retry_after:
+        wrong.append(f"retry_after is {error.retry_after}")
     if len(str(error)) > _LONGEST_MESSAGE:
         wrong.append(f"a message of {len(str(error))} characters")
     return wrong
@@ -138,7 +144,7 @@ class Ear(logging.Handler):
         self.said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(f"{record.name}: {record.getMessage()} {record.exc_text or ''} {record.args!r}")
+        self.said.append(f"{record.name}: {self.format(record)} {record.args!r}")  # its traceback too
 
     def __enter__(self) -> Self:
         root = logging.getLogger()

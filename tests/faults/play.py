@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ LIMITS: Final[Mapping[str, float]] = {
     "idle_timeout": 1.5,
     "total_timeout": 60.0,
 }
+KEY: Final = re.compile(r"Zq7key\d{6}qZvisible")
 _numbers: Final = itertools.count()
 
 

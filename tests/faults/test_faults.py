@@ -13,6 +13,7 @@ import pytest
 
 from faults.catalogue import Entry, entries
 from faults.outcome import Ear, Verdict
+from faults.play import KEY
 from faults.run import AT_ONCE, runs, verdict
 from faults.scenes import APART
 from faults.upstream import Upstream, running
@@ -59,6 +60,7 @@ async def at_once(shared: Path, request: pytest.FixtureRequest) -> AsyncIterator
                 task.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*held.tasks.values(), return_exceptions=True)
+            assert not [line for line in ear.said if KEY.search(line)], "a key in a record that came late"
 
 
 def _id(one: tuple[Entry, str]) -> str:

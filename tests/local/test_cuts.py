@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from hfgen import HuggingFaceInference
+from hfgen import HuggingFaceInference, Resumed
+from hfgen.events import Event
+from hfgen.messages import Message
 from hfgen.providers.local import local_target
 from hfgen.wire import Target
 
@@ -74,25 +76,43 @@ async def cutting(target: Target) -> AsyncIterator[tuple[Cutter, str]]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def answer(base: str, token: str | None, messages: list[Message], **options: Any) -> list[Event]:
+    asked = {"api_base": base, "api_key": token, "temperature": 0, "seed": 1, **options}
+    return [event async for event in HuggingFaceInference.create_async_generator(None, messages, **asked)]
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event for event in events if isinstance(event, str))
+
+
 @pytest.mark.timeout(900)
 async def test_random_cuts_never_change_an_answer() -> None:
     target = await local_target()
     draw = random.Random(20261124)
-
-    async def ask(base: str) -> str:
-        more: dict[str, Any] = {
-            "api_base": base,
-            "api_key": target.token,
-            "max_tokens": 40,
-            "temperature": 0,
-            "seed": 1,
-        }
-        answer = HuggingFaceInference.create_async_generator(None, [{"role": "user", "content": _QUESTION}], **more)
-        return "".join([event async for event in answer if isinstance(event, str)])
+    question: list[Message] = [{"role": "user", "content": _QUESTION}]
 
     async with cutting(target) as (cutter, base):
-        whole = await ask(base)
+        whole = text_of(await answer(base, target.token, question, max_tokens=40))
         assert len(whole) > 40
         for _ in range(_CUTS):
             cutter.after = draw.randrange(10_000)
-            assert await ask(base) == whole
+            assert text_of(await answer(base, target.token, question, max_tokens=40)) == whole
+
+
+@pytest.mark.timeout(900)
+async def test_cuts_never_change_an_answer_that_spells_the_ends_of_its_models_turns() -> None:
+    target = await local_target()
+    prompt = "b_end = <|b_end|>, c_end = <|c_end|>, d_end = <|d_end|>, im_end ="
+    draw, resumed = random.Random(20261125), 0
+
+    async with cutting(target) as (cutter, base):
+        whole = text_of(await answer(base, target.token, [], prompt=prompt, max_tokens=60))
+        spelt = whole[: whole.index("<|im_end|>") + len("<|im_end|>")]
+        as_text = text_of(await answer(base, target.token, [], prompt=prompt + spelt, max_tokens=60))
+        assert not (spelt + as_text).startswith(whole[: len(spelt) + 20]), "as text it ends the turn"
+        for _ in range(max(10, _CUTS // 4)):
+            cutter.after = draw.randrange(15_000)
+            events = await answer(base, target.token, [], prompt=prompt, max_tokens=60)
+            assert text_of(events) == whole
+            resumed += any(isinstance(event, Resumed) for event in events)
+        assert resumed > 5

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
+import time
 from contextlib import aclosing
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 import pytest
@@ -79,10 +81,25 @@ async def test_any_gguf_file_is_served(weights: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", ["aclose", "cancel", "break"])
-async def test_leaving_early_stops_the_generation_within_100_ms(leave: str) -> None:
+async def test_leaving_early_stops_the_generation_as_soon_as_closing_a_bare_socket_does(leave: str) -> None:
+    """Within 100 ms beside it: how soon the engine itself sees a closed socket is a matter of the machine's load."""
     target = await local_target()
+    ours: list[float] = []
+    bare: list[float] = []
+    async with Session() as watch:
+        for _ in range(5):
+            await left(leave)
+            ours.append(await seconds_until_idle(watch, target))
+            await left_bare(target)
+            bare.append(await seconds_until_idle(watch, target))
+    assert median(ours) < median(bare) + 0.1
 
-    async def read(started: asyncio.Event) -> None:
+
+async def left(leave: str) -> None:
+    """Begin an answer that would take long, and leave it."""
+    started = asyncio.Event()
+
+    async def read() -> None:
         answer = HuggingFaceInference.create_async_generator("local", COUNT, max_tokens=2000)
         async for event in answer:
             if isinstance(event, str):
@@ -92,17 +109,33 @@ async def test_leaving_early_stops_the_generation_within_100_ms(leave: str) -> N
         if leave == "aclose":
             await answer.aclose()
 
-    async with Session() as watch:
-        started = asyncio.Event()
-        task = asyncio.ensure_future(read(started))
-        await started.wait()
-        assert leave != "cancel" or await busy(watch, target)
-        if leave == "cancel":
-            task.cancel()
-        await asyncio.wait([task])
-        async with asyncio.timeout(0.1):
-            while await busy(watch, target):
-                pass
+    task = asyncio.ensure_future(read())
+    await started.wait()
+    if leave == "cancel":
+        task.cancel()
+    await asyncio.wait([task])
+
+
+async def left_bare(target: Target) -> None:
+    """The same with nothing but a socket."""
+    body = json.dumps({"messages": COUNT, "max_tokens": 2000, "stream": True}).encode()
+    host, _, port = target.origin.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {target.token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+    await reader.readuntil(b"data: ")
+    writer.close()
+
+
+async def seconds_until_idle(watch: Session, target: Target) -> float:
+    began = time.monotonic()
+    async with asyncio.timeout(5):  # the whole answer would take longer
+        while await busy(watch, target):
+            pass
+    return time.monotonic() - began
 
 
 async def busy(session: Session, target: Target) -> bool:

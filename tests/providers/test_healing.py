@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,11 @@ from hfgen import (
     FinishReason,
     GenerationError,
     HuggingFaceInference,
+    ModelNotSupportedError,
     RateLimited,
     Reasoning,
     Resumed,
+    ServerError,
     StreamError,
     TruncatedStream,
     Usage,
@@ -247,18 +250,166 @@ async def test_a_server_that_nobody_knows_is_asked_to_go_on_only_if_the_caller_s
     assert text_of(await ask(Model(OTHER, [7]), heal=True)) == ANSWER
 
 
-async def test_an_answer_that_spells_an_end_of_turn_is_not_sent_back_to_its_model() -> None:
-    class Spelling(Model):
+SPELT = "ChatML ends a turn with <|im_end|> and"
+
+
+@dataclass
+class Spelling(Model):
+    """Its model spells an end of turn, and breaks off behind it; whoever sends the text back is told the rest.
+
+    Attributes:
+        pieces: What its `/tokenize` makes of a text; every letter is a token of its own.
+    """
+
+    pieces: Callable[[str], list[str]] = list
+
+    async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+        if path == "/tokenize":
+            tokens = [{"id": ord(piece[0]), "piece": piece} for piece in self.pieces(body["content"])]
+            await visit.answer(json.dumps({"tokens": tokens}).encode())
+            return
+        await visit.begin_stream()
+        if path == "/v1/completions" and isinstance(body["prompt"], list):
+            await visit.event(json.dumps(self.chunk(path, " and begins the next.")))
+            await visit.event(json.dumps(self.last(path, "stop", 5)))
+            await visit.end_stream()
+            return
+        await visit.event(json.dumps(self.chunk(path, SPELT)))
+        visit.writer.close()  # a reset could take tokens with it that were sent
+
+
+async def test_an_end_of_turn_that_an_answer_spells_is_sent_back_as_tokens_that_end_nothing() -> None:
+    model = Spelling(LLAMACPP)
+
+    events = await ask(model)
+
+    assert text_of(events) == SPELT + " begins the next."
+    *_, (tokenize, asked), (_, resent) = model.posts
+    assert (tokenize, asked["parse_special"], asked["content"]) == ("/tokenize", False, SPELT.removesuffix(" and"))
+    assert resent["prompt"] == [PROMPT, *map(ord, SPELT.removesuffix(" and"))]
+
+
+async def test_with_a_prompt_of_the_callers_own_an_end_of_turn_is_sent_back_as_tokens_too() -> None:
+    model = Spelling(LLAMACPP)
+
+    events = await ask(model, prompt="Tell me:")
+
+    assert text_of(events) == SPELT + " begins the next."
+    assert model.posts[-1][1]["prompt"] == ["Tell me:", *map(ord, SPELT.removesuffix(" and"))]
+
+
+async def test_an_end_of_turn_that_begins_in_the_prompt_is_sent_back_as_tokens_too() -> None:
+    class Halves(Spelling):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if len(self.posts) > 1:
+                await super().generate(visit, path, body)
+                return
+            await visit.begin_stream()
+            await visit.event(json.dumps(self.chunk(path, "end|> ends a turn and")))
+            visit.writer.close()
+
+    model = Halves(LLAMACPP)
+
+    assert text_of(await ask(model, prompt="<|im_")) == "end|> ends a turn and begins the next."
+    assert model.posts[-1][1]["prompt"] == ["<|im_", *map(ord, "end|> ends a turn")]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [lambda text: re.split(r"(<\|im_end\|>)", text), lambda text: [" ", *text], lambda _: []],
+    ids=["an old build that reads special tokens", "a vocabulary that puts a space in front", "another tokenizer"],
+)
+async def test_where_a_spelt_end_of_turn_cannot_be_told_from_one_the_answer_ends_with_its_text(
+    pieces: Callable[[str], list[str]],
+) -> None:
+    model = Spelling({**LLAMACPP}, pieces=lambda text: [piece for piece in pieces(text) if piece])
+
+    with pytest.raises(TruncatedStream, match="spells a special token") as caught:
+        await ask(model)
+
+    assert caught.value.partial == SPELT
+    assert [path for path, _ in model.posts if path != "/tokenize"] == ["/v1/chat/completions"]
+
+
+async def test_a_special_token_in_the_last_word_is_generated_again_and_needs_no_sending_back() -> None:
+    class LastWord(Model):
         async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
             await visit.begin_stream()
-            await visit.event(json.dumps(self.chunk(path, "ChatML ends a turn with <|im_end|> and")))
-            visit.writer.close()  # a reset could take tokens with it that were sent
+            await visit.event(json.dumps(self.chunk(path, "ChatML ends a turn with <|im_end|>"[self.cuts[0] :])))
+            if len(self.posts) == 1:
+                self.cuts[0] = len("ChatML ends a turn with")
+                visit.writer.close()
+                return
+            await visit.event(json.dumps(self.last(path, "stop", 5)))
+            await visit.end_stream()
 
-    model = Spelling(LLAMACPP)
-    with pytest.raises(TruncatedStream):
+    model = LastWord(LLAMACPP, cuts=[0])
+
+    assert text_of(await ask(model)) == "ChatML ends a turn with <|im_end|>"
+    assert model.posts[1][1]["prompt"] == PROMPT + "ChatML ends a turn with"
+
+
+async def test_a_cut_says_once_where_it_happened_and_that_the_caller_may_ask_for_the_rest() -> None:
+    with pytest.raises(TruncatedStream) as caught:
+        await ask(Model(OTHER, [7]))
+
+    said = str(caught.value)
+    assert said.count(caught.value.server) == 1
+    assert "could not be continued" not in said
+    assert "heal=True" in caught.value.hint
+
+
+async def test_a_cut_that_the_caller_wants_to_see_is_said_without_excuses() -> None:
+    with pytest.raises(TruncatedStream) as caught:
+        await ask(Model(VLLM, [7]), heal=False)
+
+    assert "could not be continued" not in str(caught.value)
+    assert "heal" not in caught.value.hint
+
+
+async def test_a_web_page_in_place_of_an_answer_is_asked_for_once() -> None:
+    class Portal(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            await visit.answer(b"<html><title>Sign in</title></html>", "text/html")
+
+    model = Portal(VLLM)
+    with pytest.raises(ServerError, match="Sign in"):
         await ask(model)
 
     assert len(model.posts) == 1
+
+
+async def test_a_server_that_was_started_anew_with_another_model_is_met_anew() -> None:
+    other = {"/version": {"version": "0.32.0"}, "/v1/models": {"data": [{"id": "another", "owned_by": "vllm"}]}}
+
+    class Elsewhere(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if body["model"] == "another":
+                await super().generate(visit, path, body)
+            else:
+                await visit.answer(b'{"error":{"code":"model_not_found"}}', status="404 Not Found")
+
+    async with serving(Model(VLLM)) as server:
+        assert text_of(await collected(server.url)) == ANSWER
+    async with serving(Elsewhere(other), server.port) as server:
+        with pytest.raises(ModelNotSupportedError):
+            await collected(server.url)
+        assert text_of(await collected(server.url)) == ANSWER
+
+
+async def test_a_server_whose_connection_breaks_before_it_answers_is_met_anew() -> None:
+    class Restarted(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if body["model"] == "m":
+                self.pages = {"/v1/models": {"data": [{"id": "another", "owned_by": "vllm"}]}}
+                visit.writer.transport.abort()
+            else:
+                await super().generate(visit, path, body)
+
+    model = Restarted(VLLM)
+
+    assert text_of(await ask(model)) == ANSWER
+    assert model.posts[-1][1]["model"] == "another"
 
 
 async def test_a_server_that_starts_over_is_noticed_and_nothing_comes_twice() -> None:
@@ -304,6 +455,20 @@ async def test_with_sampling_the_text_goes_on_though_the_last_word_comes_out_dif
     events = await ask(Sampling(VLLM, [6]), temperature=0.8)
 
     assert text_of(events) == ANSWER
+
+
+async def test_with_sampling_another_answer_in_place_of_the_rest_is_never_shown_either() -> None:
+    """TGI begins a new turn, without a word, where its template has altered the text."""
+
+    class Sampling(Model):
+        def rest(self, given: int) -> list[str]:
+            return ["The sky", " is something", " else today."] if len(self.posts) > 1 else super().rest(given)
+
+    model = Sampling(TGI, cuts=[6])
+    with pytest.raises(TruncatedStream) as caught:
+        await ask(model, temperature=None)
+    assert ANSWER.startswith(caught.value.partial)
+    assert len(model.posts) <= 4
 
 
 async def test_continuations_that_bring_nothing_are_few() -> None:
@@ -357,6 +522,36 @@ async def test_silence_in_the_middle_is_a_cut_too() -> None:
             await visit.gone()
 
     assert text_of(await ask(Stalling(VLLM), idle_timeout=0.2)) == ANSWER
+
+
+async def test_what_comes_behind_the_finish_reason_is_no_text_of_the_answer() -> None:
+    class Talkative(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            await visit.begin_stream()
+            more = self.chunk(path, "MORE")
+            for said in (self.chunk(path, ANSWER), self.last(path, "stop", 3), more, {"error": "late"}):
+                await visit.event(json.dumps(said))
+            await visit.end_stream()
+
+    assert text_of(await ask(Talkative(VLLM))) == ANSWER
+
+
+@pytest.mark.parametrize("nothing", ['{"choices":[]}', "", '{"choices":[{"index":0,"delta":{"content":""}}]}'])
+@pytest.mark.parametrize("begun", ["", ANSWER[:20]], ids=["at first", "in the middle"])
+async def test_events_that_hold_nothing_are_life_for_twice_the_limit_and_no_longer(nothing: str, begun: str) -> None:
+    class Murmuring(Model):
+        async def generate(self, visit: Visit, path: str, body: dict[str, Any]) -> None:
+            if len(self.posts) > 1:
+                await super().generate(visit, path, body)
+                return
+            await visit.begin_stream()
+            await visit.event(json.dumps(self.chunk(path, begun)))
+            while not visit.reader.at_eof():
+                await visit.event(nothing)
+                await asyncio.sleep(0.02)
+
+    limits = {"first_token_timeout": 0.2, "idle_timeout": 0.2}
+    assert text_of(await ask(Murmuring(VLLM), **limits, total_timeout=10)) == ANSWER
 
 
 async def test_the_next_endpoint_answers_where_the_first_one_is_down() -> None:

@@ -28,6 +28,7 @@ from hfgen.messages import Message
 from hfgen.providers import notices
 from hfgen.servers.address import parse_api_base
 from loopback import Server, Visit, serving
+from pictures import picture_of
 
 HELLO: list[Message] = [{"role": "user", "content": "Hello"}]
 HALF: list[Message] = [*HELLO, {"role": "assistant", "content": "Well,"}]
@@ -76,7 +77,7 @@ class Fake:
             await speak(visit, '{"choices":[{"text":" well","finish_reason":null}]}',
                         '{"choices":[{"text":"","finish_reason":"length"}]}', "[DONE]")  # fmt: skip
         elif "image/png" in visit.headers["accept"]:
-            await visit.answer(b"\xff\xd8\xff\xe0 a jpeg", "image/png")
+            await visit.answer(picture_of("JPEG"), "image/png")
         else:
             await speak(visit, '{"token":{"id":1,"text":" Sure","special":false},"generated_text":null}',
                         '{"token":{"id":2,"text":"</s>","special":true},"generated_text":"Sure",'

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hfgen import HuggingFaceInference, ModelNotSupportedError, UsageError
+from hfgen import ConnectionFailed, HuggingFaceInference, ModelNotSupportedError, UsageError
 from hfgen.messages import Message
 from hfgen.providers import notices
 from hfgen.providers.notices import OptionIgnored
@@ -173,3 +173,21 @@ async def test_a_known_record_serves_while_the_hub_does_not_answer(monkeypatch: 
         HuggingFaceInference.model_data["a/b"] = record  # type: ignore[index]
         with pytest.raises(ModelNotSupportedError, match="text-to-speech"):
             await ask("a/b")
+
+
+async def test_offline_neither_the_hub_nor_the_router_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_TOKEN", "hf_a_token_for_tests_only")
+    async with serving(Fake(OPENAI)) as router:
+        monkeypatch.setenv("HF_ENDPOINT", router.url)
+        monkeypatch.setenv("HF_INFERENCE_ENDPOINT", router.url)
+        with pytest.raises(ConnectionFailed, match="HF_HUB_OFFLINE is set"):
+            await ask("owner/model")
+
+    assert router.visits == []
+
+
+async def test_offline_a_server_that_the_caller_names_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    async with serving(Fake(OPENAI)) as server:
+        assert await ask("owner/model", api_base=server.url) == "ok"

@@ -62,6 +62,13 @@ def test_tool_calls_may_end_with_done_alone() -> None:
     assert list(shape.end("m", "s", 1))[-1] == FinishReason("tool_calls", model="m", server="s")
 
 
+def test_half_of_a_calls_arguments_is_no_end() -> None:
+    shape = Shape()
+    for item in (ToolCallDelta(0, "a", "f", '{"x":'), END):
+        list(shape.feed(item))
+    assert not shape.complete
+
+
 def test_a_stop_after_tool_calls_is_a_tool_call() -> None:
     out = run(Shape(), [ToolCallDelta(0, "a", "f", "{}"), FinishReason("stop")])
     assert out[-1] == FinishReason("tool_calls", model="m", server="s")

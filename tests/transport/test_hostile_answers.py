@@ -196,6 +196,22 @@ async def test_a_compressed_stream_is_undone_as_it_comes(name: str) -> None:
         assert await answer.read() == ()
 
 
+async def test_deflate_without_zlibs_header_is_undone_too() -> None:
+    bare = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    data = bare.compress(SSE) + bare.flush()
+    head = HEAD + b"Content-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(data)
+    async with serving(saying(head, *(bytes([byte]) for byte in data))) as server:
+        assert await frames_of(server.url) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize(("status", "again"), [(520, True), (524, True), (507, True), (501, False), (511, False)])
+async def test_a_failure_of_the_server_passes_but_for_what_it_cannot_do(status: int, *, again: bool) -> None:
+    async with serving(saying(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)) as server:
+        with pytest.raises(ServerError) as caught:
+            await frames_of(server.url)
+        assert retryable(caught.value) == again
+
+
 async def test_a_compressed_error_keeps_the_servers_words() -> None:
     words = gzip.compress(b'{"error":"the GPU is on fire"}')
     async with serving(lambda visit: visit.answer(words, status="500 No", more="Content-Encoding: gzip\r\n")) as server:

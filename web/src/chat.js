@@ -38,11 +38,14 @@ export function Chat() {
 
 /** Keeps the end in sight while the text grows, unless the person scrolled away from it. */
 function followGrowth(box, along) {
-  const growth = new MutationObserver(() => {
+  const follow = () => {
     if (along.current) box.scrollTop = box.scrollHeight;
-  });
+  };
+  const growth = new MutationObserver(follow);
   growth.observe(box, { childList: true, subtree: true, characterData: true });
-  return () => growth.disconnect();
+  const size = new ResizeObserver(follow);
+  size.observe(box);
+  return () => (growth.disconnect(), size.disconnect());
 }
 
 function Welcome() {

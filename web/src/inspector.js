@@ -6,7 +6,6 @@ import { copy } from "./clipboard.js";
 import { asked, requestNow, running } from "./conversation.js";
 import { html } from "./html.js";
 import { shortName } from "./models.js";
-import { pieces } from "./pieces.js";
 
 const PAUSE = 250; // milliseconds of no typing before the server is asked
 
@@ -32,10 +31,16 @@ function Prompt({ place }) {
   });
   if (seen.error) return html`<p class="failure" role="alert">${seen.error}</p>`;
   if (seen.prompt === undefined) return html`<p class="hint">The prompt shows up here with the first words you write.</p>`;
-  return html`<p class="hint">${seen.prompt.length} characters${seen.template && `, by the template of ${seen.template}`}.
-      Special tokens are <span class="special">coloured</span>.</p>
-    <pre class="exact" tabindex="0" aria-label="The exact prompt">${coloured(seen.prompt, seen.special_tokens ?? [])}</pre>
+  return html`<p class="hint">${facts(seen)} Special tokens are <span class="special">coloured</span>.</p>
+    <pre class="exact" tabindex="0" aria-label="The exact prompt">${seen.pieces.map(({ text, special }) =>
+      special ? html`<span class="special">${text}</span>` : text)}</pre>
     <div class="row"><button type="button" onClick=${() => copy(seen.prompt, "Prompt copied")}>Copy the prompt</button></div>`;
+}
+
+function facts({ prompt, token_count: tokens, template, template_name: name, family, trimmed }) {
+  const size = tokens === null ? `${prompt.length} characters` : `${tokens} tokens, ${prompt.length} characters`;
+  const source = template ? `rendered by ${[name, template].filter(Boolean).join(" of ")}` : `in the layout of ${family}`;
+  return `${size}, ${source}.${trimmed ? " The oldest turns are left out, as the context is too short for them." : ""}`;
 }
 
 async function ask(body, signal) {
@@ -44,8 +49,4 @@ async function ask(body, signal) {
   } catch (error) {
     return error.name === "AbortError" ? null : { error: error.message };
   }
-}
-
-function coloured(prompt, tokens) {
-  return pieces(prompt, tokens).map(({ text, special }) => (special ? html`<span class="special">${text}</span>` : text));
 }

@@ -53,7 +53,7 @@ export function rendered(token) {
   const fragment = DOMPurify.sanitize(parser.parse([token]), PURIFIER);
   fragment.querySelectorAll("a").forEach(fence);
   fragment.querySelectorAll("input").forEach(checkbox);
-  fragment.querySelectorAll("pre, .table").forEach(reachable);
+  fragment.querySelectorAll("pre, table").forEach(reachable);
   markHidden(fragment);
   return fragment;
 }

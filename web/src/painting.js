@@ -24,7 +24,7 @@ export async function paint() {
   if (!wish.value.trim() || progress.value) return;
   leaving = new AbortController();
   failed.value = "";
-  progress.value = { share: null, text: "Asking" };
+  progress.value = { share: null, text: "asking" };
   const asked = request();
   try {
     const response = await call("v1/images/generations", { ...asked, response_format: "b64_json", stream: true }, leaving.signal);
@@ -64,8 +64,10 @@ async function* pictures(response) {
   }
 }
 
-function note({ progress: share = null, message, status }) {
-  progress.value = { share, text: message ?? status ?? "Painting" };
+/** `image_generation.progress`, which is hfgen's own event. */
+function note({ progress: share = null, status, message, position }) {
+  const text = message || status || "painting";
+  progress.value = { share, text: position ? `${text}, place ${position} in the queue` : text };
 }
 
 async function hang(item, asked) {

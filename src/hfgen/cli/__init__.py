@@ -13,6 +13,7 @@ from hfgen import __version__
 
 _COMMANDS: Final = {
     "chat": "Stream an answer; what follows a bare `hfgen` goes here.",
+    "image": "Paint pictures, each kept in a file of its own.",
     "models": "List, search, show and fetch models.",
     "render": "Print the exact prompt that a model would get.",
     "serve": "Serve the API of OpenAI, for any client that speaks it.",
@@ -20,7 +21,7 @@ _COMMANDS: Final = {
 _OWN: Final = frozenset({"--help", "-h", "--version"})
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
-Stream text from any Hugging Face model, a server of yours, or the small model that comes along.
+Stream text and pictures from any Hugging Face model, a server of yours, or the small model that comes along (text).
 
 \b
 hfgen "Why is the sky blue?"                       the local model, no token needed
@@ -28,6 +29,7 @@ hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKE
 hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
 cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
 hfgen                                              a conversation
+hfgen image "a red fox in snow"                    a picture, kept in a file (HF_TOKEN, or --api-base)
 hfgen chat --help                                  all flags of a question
 
 \b

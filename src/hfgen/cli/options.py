@@ -10,7 +10,7 @@ import msgspec
 from typing_extensions import get_type_hints
 
 from hfgen.errors import UnknownOption, UsageError
-from hfgen.generation import Options
+from hfgen.options import Options
 
 # msgspec's names of types, but null.
 _WORDS: Final = {

@@ -80,7 +80,7 @@ class JsonLines:
 
     def show(self, event: Event) -> None:
         """Write one line."""
-        _line({"type": "text", "text": event} if isinstance(event, str) else event)
+        json_line({"type": "text", "text": event} if isinstance(event, str) else event)
 
 
 @contextmanager
@@ -90,15 +90,15 @@ def error_lines(*, as_json: bool) -> Generator[None]:
         yield
     except HfgenError as error:
         if as_json:
-            _line(_error_line(reworded(error)))
+            json_line(_error_line(reworded(error)))
         raise
     except click.UsageError as error:
         if as_json:
-            _line(ErrorLine("UsageError", error.format_message(), error.exit_code))
+            json_line(ErrorLine("UsageError", error.format_message(), error.exit_code))
         raise
     except KeyboardInterrupt:
         if as_json:
-            _line(ErrorLine("Interrupted", "interrupted", 130))
+            json_line(ErrorLine("Interrupted", "interrupted", 130))
         raise
 
 
@@ -115,5 +115,6 @@ def _error_line(error: HfgenError) -> ErrorLine:
     )
 
 
-def _line(value: object) -> None:
+def json_line(value: object) -> None:
+    """Write a value as one line of JSON."""
     click.echo(msgspec.json.encode(value).decode())

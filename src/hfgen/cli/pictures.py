@@ -1,18 +1,15 @@
 """Pictures in and out of the command line."""
 
-import re
-import struct
 from pathlib import Path
 from typing import Final
 
 from hfgen.errors import UsageError
+from hfgen.formats import dimensions
 from hfgen.media import Media, sniff
 from hfgen.messages import ImageURL
 
 _LARGEST: Final = 32 * 2**20
 _KIB: Final = 1024
-# JPEG, ITU T.81 B.2.2: a start-of-frame marker, its length and precision, then height and width.
-_FRAME: Final = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..[\x08\x0c](....)", re.DOTALL)
 
 
 def attached(place: str) -> ImageURL:
@@ -41,25 +38,6 @@ def described(media: Media) -> str:
     size = dimensions(media)
     across = f" {size[0]}x{size[1]}" if size else ""
     return f"picture: {media.media_type}{across}, {_size(len(media.data))}"
-
-
-def dimensions(media: Media) -> tuple[int, int] | None:
-    """Width and height in pixels, read from the head of a PNG, GIF or JPEG; None where they cannot be."""
-    data = media.data
-    try:
-        match media.media_type:
-            case "image/png":
-                width, height = struct.unpack_from(">II", data, 16)
-            case "image/gif":
-                width, height = struct.unpack_from("<HH", data, 6)
-            case "image/jpeg":
-                frame = _FRAME.search(data)
-                height, width = struct.unpack(">HH", frame[1]) if frame else (0, 0)
-            case _:
-                return None
-    except struct.error:
-        return None
-    return (width, height) if width and height else None
 
 
 def _size(count: int) -> str:

@@ -118,7 +118,7 @@ class PlainText:
         self._pictures += 1
         what = described(image.media)
         if self._terminal:
-            self._say(f"{what}; send it to a file to keep it: hfgen … > picture{image.media.extension}")
+            self._say(f"{what}; `hfgen image` keeps it in a file, as does hfgen … > picture{image.media.extension}")
         elif self._pictures > 1:
             self._say(f"{what}: left out, standard output takes one picture; --json gives all")
         else:

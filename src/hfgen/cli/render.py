@@ -13,8 +13,9 @@ import msgspec
 from hfgen.cli.prompt_view import account, view
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
-from hfgen.generation import Generation, SpecialTokens
+from hfgen.generation import Generation
 from hfgen.messages import Message, check_messages, ends_with_assistant
+from hfgen.options import SpecialTokens
 from hfgen.sources import facts_of_path, is_path
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from importlib.util import find_spec
 from typing import Any, Final
 
 import click
@@ -9,6 +10,7 @@ import click
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
+_NEEDED: Final = ("starlette", "uvicorn", "httptools", "prometheus_client")
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
 Serve the API of OpenAI for any client that speaks it, and a page to try it out.
@@ -88,10 +90,6 @@ def _shown(host: str) -> str:
 
 
 def _check_installed() -> None:
-    try:
-        import httptools  # noqa: F401, PLC0415 - uvicorn names it by a string
-        import prometheus_client  # noqa: F401, PLC0415
-        import starlette  # noqa: F401, PLC0415
-        import uvicorn  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise UsageError(f"the gateway needs {error.name}", hint="pip install 'hfgen[gateway]'") from error
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"the gateway needs {', '.join(missing)}", hint="pip install 'hfgen[gateway]'")

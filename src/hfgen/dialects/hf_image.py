@@ -4,36 +4,37 @@ Spoken by hf-inference under /models/{id} and by the diffusers toolkit. Sources:
 inference/_providers/hf_inference.py, huggingface.js inference/src/providers/hf-inference.ts, recorded answers.
 """
 
-import base64
-import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from hfgen.answers import error_of_event, unreadable
 from hfgen.asked import left_out
-from hfgen.events import Event, FinishReason, ImageResponse
+from hfgen.events import ImageResponse
 from hfgen.generation import Generation
 from hfgen.media import Media, sniff
-from hfgen.wire import END, Frame, Marker, Named, Target, WireRequest
+from hfgen.picture_answer import body_of, finished, nothing_in, picture
+from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import MALFORMED, task_body
 
 PATH: Final = ""
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "image/png"}
 _TAKES: Final = frozenset(
-    {"width", "height", "seed", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler"}
+    {"aspect_ratio", "width", "height", "seed", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler"}
 )
 
 
 class _Item(msgspec.Struct):
-    b64_json: str | None = None
+    b64_json: str = ""
+    image: str = ""
+    url: str = ""
 
 
 class _Json(msgspec.Struct):
     data: list[_Item] = []
     output: list[str] = []
+    images: list[_Item] = []
 
 
 _decoder: Final = msgspec.json.Decoder(str | _Json)
@@ -46,6 +47,8 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         UsageError: `extra_data` names a key that an argument of its own sets, or a value is no JSON.
     """
     asked = generation.picture
+    # The toolkit hands it to a pipeline of diffusers, which ignores it or, as Flux's, refuses it.
+    takes = _TAKES - {"scheduler"} if target.kind == "toolkit" else _TAKES
     parameters: dict[str, Any] = {
         "width": asked.size.width if asked.size else None,
         "height": asked.size.height if asked.size else None,
@@ -53,44 +56,35 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "negative_prompt": asked.negative_prompt,
         "num_inference_steps": asked.num_inference_steps,
         "guidance_scale": asked.guidance_scale,
-        "scheduler": asked.scheduler,
+        "scheduler": asked.scheduler if "scheduler" in takes else None,
     }
     body = task_body(generation.text, parameters, generation.extra)
-    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, _TAKES))
+    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes))
 
 
-def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
+def decode(frame: Frame) -> Sequence[Item]:
     """The picture, its type read from its bytes: the label is wrong at times (recorded: a JPEG for `image/png`).
 
     Raises:
         HfgenError: An error in place of a picture, or what is no picture at all.
     """
-    name, data = (frame.name, frame.data) if isinstance(frame, Named) else ("", frame)
-    data = data if isinstance(data, bytes) else data.data
-    if not sniff(data):
-        error = error_of_event(data, name=name)
-        if error is not None:
-            raise error
-    picture = data if sniff(data) else _unpacked(data)
-    media_type = sniff(picture)
-    if not media_type:
-        raise unreadable(data, "a picture")
-    return [ImageResponse(Media(picture, media_type)), FinishReason("stop"), END]
-
-
-def _unpacked(data: bytes) -> bytes:
-    """The base64 inside a JSON answer: a bare string (the toolkit), `data[0].b64_json`, or `output[0]`."""
+    data = body_of(frame)
+    media_type = sniff(data)
+    if media_type:
+        return finished([ImageResponse(Media(data, media_type))])
     try:
         found = _decoder.decode(data)
     except MALFORMED:
-        return data
-    if isinstance(found, str):
-        packed = found
-    else:
-        packed = next((item.b64_json for item in found.data if item.b64_json), "") or next(iter(found.output), "")
-    if packed.startswith("data:"):
-        packed = packed.partition(",")[2]
-    try:
-        return base64.b64decode(packed, validate=True)
-    except (binascii.Error, ValueError):
-        return data
+        raise nothing_in(data) from None
+    packed = [found] if isinstance(found, str) else [*_packed(found)]
+    pictures = [picture(text) for text in packed if text]
+    if not pictures:
+        raise nothing_in(data)
+    return finished(pictures)
+
+
+def _packed(found: _Json) -> Iterator[str]:
+    """What the JSON forms hold: `data[].b64_json`, `output[]`, `images[].image` (recorded from hyperbolic)."""
+    yield from (item.b64_json or item.url for item in found.data)
+    yield from found.output
+    yield from (item.image or item.url for item in found.images)

@@ -12,7 +12,7 @@ from hfgen.events import Event
 from hfgen.generation import Generation
 from hfgen.openai_answer import read
 from hfgen.openai_request import HEADERS, sampling, taken_by
-from hfgen.wire import Frame, Marker, ServerKind, Target, WireRequest
+from hfgen.wire import LARGEST_TEXT, Frame, Marker, ServerKind, Target, WireRequest
 from hfgen.wire_json import request_body
 
 PATH: Final = "/chat/completions"
@@ -53,7 +53,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     if (generation.response_format or {}).get("type") == "text":
         takes |= {"response_format"}  # what a server does anyway need not be said
     dropped = left_out(generation, takes | form.keys() | {"stop"})
-    return WireRequest(target.url(PATH), data, headers=HEADERS, dropped=dropped)
+    return WireRequest(target.url(PATH), data, headers=HEADERS, dropped=dropped, largest=LARGEST_TEXT)
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:

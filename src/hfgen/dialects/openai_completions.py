@@ -1,7 +1,7 @@
 """`POST /v1/completions`: a raw prompt in OpenAI's language.
 
 Sources: openai-python types/completion; vLLM entrypoints/openai/protocol.py (`add_special_tokens`, `response_format`);
-TGI router/src/{lib,server}.rs.
+TGI router/src/{lib,server}.rs; llama.cpp tools/server/README.md (a prompt of texts and numbers of tokens, mixed).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from hfgen.events import Event
 from hfgen.generation import Generation
 from hfgen.openai_answer import read
 from hfgen.openai_request import HEADERS, sampling, taken_by
-from hfgen.wire import Frame, Marker, ServerKind, Target, WireRequest
+from hfgen.wire import LARGEST_TEXT, Frame, Marker, ServerKind, Target, WireRequest
 from hfgen.wire_json import request_body
 
 PATH: Final = "/completions"
@@ -31,7 +31,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     takes = _TGI if kind == "tgi" else taken_by(kind)
     body: dict[str, Any] = {
         "model": target.adapter or "tgi" if kind == "tgi" else target.model,  # as in openai_chat
-        "prompt": generation.text,
+        "prompt": [generation.text, *generation.tail] if generation.tail else generation.text,
         "stream": True,
         "stream_options": {"include_usage": True},
         **sampling(generation, kind, takes),
@@ -45,7 +45,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         body["add_special_tokens"] = False  # the rendered template has brought its own
     data = request_body(body, generation.extra)
     dropped = left_out(generation, takes | rendered(generation) | {"stop"})
-    return WireRequest(target.url(PATH), data, headers=HEADERS, dropped=dropped)
+    return WireRequest(target.url(PATH), data, headers=HEADERS, dropped=dropped, largest=LARGEST_TEXT)
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:

@@ -11,16 +11,16 @@ import msgspec
 from hfgen.answers import error_of_event, second_reading, unreadable
 from hfgen.asked import left_out, rendered
 from hfgen.errors import ServerError
-from hfgen.events import Event, Finish, FinishReason, Logprobs, TokenLogprob, Usage
+from hfgen.events import Event, FinishReason, Logprobs, TokenLogprob, Usage
+from hfgen.finish_reasons import finish_of
 from hfgen.generation import Generation
-from hfgen.wire import END, Body, Frame, Marker, Named, Target, WireRequest
-from hfgen.wire_json import MALFORMED, task_body
+from hfgen.wire import END, LARGEST_TEXT, Body, Frame, Marker, Named, Target, WireRequest
+from hfgen.wire_json import MALFORMED, holds_json, task_body
 
 PATH: Final = "/generate_stream"
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
 _MOST_STOPS: Final = 4  # launcher's default for --max-stop-sequences; the rest is matched by the client
-_FINISH: Final[Mapping[str, Finish]] = {"eos_token": "stop", "stop_sequence": "stop", "length": "length"}
 _TAKES: Final = frozenset(
     {"temperature", "top_p", "top_k", "seed", "stop", "repetition_penalty", "frequency_penalty", "logprobs"}
 )
@@ -28,7 +28,7 @@ _TAKES: Final = frozenset(
 
 class _Token(msgspec.Struct, gc=False):
     text: str = ""
-    special: bool = False
+    special: bool | None = False
 
 
 class _Scored(msgspec.Struct, gc=False):
@@ -37,8 +37,8 @@ class _Scored(msgspec.Struct, gc=False):
 
 
 class _Details(msgspec.Struct, gc=False):
-    finish_reason: str = ""
-    generated_tokens: int = 0
+    finish_reason: str | None = None
+    generated_tokens: int | None = None
     input_length: int | None = None
 
 
@@ -91,7 +91,9 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         takes |= {"response_format"}
     if asked.repetition_penalty == 0:
         takes -= {"repetition_penalty"}  # refused: it divides by it
-    return WireRequest(target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes))
+    return WireRequest(
+        target.url(PATH), body, headers=_HEADERS, dropped=left_out(generation, takes), largest=LARGEST_TEXT
+    )
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
@@ -109,7 +111,7 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
         case Named("error", data):
             raise error_of_event(data, name="error") or ServerError("the server reports an error without a word")
         case Named(_, data):
-            return _event(data)
+            return _event(data) if holds_json(data) else ()
         case Body(_, data):
             return _whole(data)
 
@@ -129,6 +131,8 @@ def _event(data: bytes) -> Sequence[Event | Marker]:
         if error is not None:
             raise error
         if token is None and piece.generated_text is None and piece.details is None:
+            if data.strip() == b"{}":
+                return ()  # a keep-alive
             raise unreadable(data, "a token")
     text = token.text if token is not None and not token.special else ""
     events: list[Event | Marker] = [text] if text else []
@@ -157,8 +161,8 @@ def _end(piece: _Piece) -> list[Event | Marker]:
     details = piece.details
     if details is None:
         return [FinishReason("stop"), END]
-    usage = Usage(prompt_tokens=details.input_length or 0, completion_tokens=details.generated_tokens)
-    return [usage, FinishReason(_FINISH.get(details.finish_reason, "stop")), END]
+    usage = Usage(prompt_tokens=details.input_length or 0, completion_tokens=details.generated_tokens or 0)
+    return [usage, FinishReason(finish_of(details.finish_reason or "") or "stop"), END]
 
 
 def _whole(data: bytes) -> Sequence[Event | Marker]:

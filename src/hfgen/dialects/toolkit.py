@@ -1,18 +1,21 @@
 """`POST /`: text from an endpoint that runs Hugging Face's inference toolkit (transformers pipelines).
 
 Source: huggingface-inference-toolkit webservice_starlette.py, and the server itself. It takes only what the pipeline
-takes, refuses any other parameter with a 400, and cannot stream.
+takes, refuses any other parameter with a 400, and cannot stream. Nor does it say what its model is for: one that paints
+answers a prompt with a picture, in base64.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from hfgen.answers import error_of_event, second_reading, unreadable
 from hfgen.asked import left_out, rendered
-from hfgen.events import Event, FinishReason
+from hfgen.errors import BadPicture
+from hfgen.events import Event, FinishReason, ImageResponse
 from hfgen.generation import Generation
+from hfgen.picture import picture, unpacked
 from hfgen.wire import END, Frame, Marker, Named, Target, WireRequest
 from hfgen.wire_json import MALFORMED, task_body
 
@@ -29,7 +32,9 @@ class _Answer(msgspec.Struct, gc=False):
     generated_text: str | None = None
 
 
-_decoder: Final[msgspec.json.Decoder[list[_Answer] | _Answer]] = msgspec.json.Decoder(list[_Answer] | _Answer)
+_Told: TypeAlias = list[_Answer] | _Answer | str
+
+_decoder: Final[msgspec.json.Decoder[_Told]] = msgspec.json.Decoder(_Told)
 
 
 def encode(generation: Generation, target: Target) -> WireRequest:
@@ -71,7 +76,18 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
         found = _decoder.decode(data)
     except MALFORMED:
         found = second_reading(data, _decoder, _WHAT)
+    if isinstance(found, str):
+        return [_picture(found, data), FinishReason("stop"), END]
     answer: _Answer = next(iter(found), _Answer()) if isinstance(found, list) else found
     if answer.generated_text is None:
         raise unreadable(data, _WHAT)
     return [answer.generated_text, FinishReason("stop"), END]
+
+
+def _picture(packed: str, data: bytes) -> ImageResponse:
+    try:
+        painted = unpacked(packed)
+    except BadPicture:
+        raise unreadable(data, _WHAT) from None
+    media, size = picture(painted.data)
+    return ImageResponse(media, width=size.width, height=size.height)

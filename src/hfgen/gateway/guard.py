@@ -94,11 +94,11 @@ class Guard:
         """Sets `hfgen.caller` (a short hash, for limits and the log) and, where callers bring one, `hfgen.token`."""
         settings = self._settings
         bearer = headers.get("authorization", "").partition(" ")[2].strip()
-        if settings.pass_through_token:
-            scope["hfgen.token"] = bearer if bearer.startswith("hf_") else None
-        key = headers.get("x-api-key") or ("" if scope.get("hfgen.token") else bearer)
+        token = bearer if settings.pass_through_token and bearer.startswith("hf_") else ""
+        key = headers.get("x-api-key") or ("" if token else bearer)
         found = digest(key)
-        scope["hfgen.caller"] = (digest(scope["hfgen.token"]) if scope.get("hfgen.token") else found).hex()[:12]
+        scope["hfgen.token"] = token or None
+        scope["hfgen.caller"] = digest(token or key).hex()[:12]
         path: str = scope["path"]
         if not self._keys or path in _OPEN or path.startswith(_OPEN_BELOW):
             return

@@ -4,7 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Final
@@ -50,7 +50,7 @@ def _work(settings: Settings, host: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def _until_told() -> Iterator[list[int]]:
+def _until_told() -> Generator[list[int]]:
     """The signals that have come."""
     told: list[int] = []
 

@@ -61,17 +61,22 @@ def hub_token() -> str | None:
     """
     if _is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN"):
         return None
-    named = os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or ""
-    token = named.replace("\r", "").replace("\n", "").strip() or None
-    if not token or os.environ.get("HF_OIDC_RESOURCE"):  # OIDC, where asked for, goes before HF_TOKEN
-        token = _stored_token()
+    token = _named_token() or _stored_token()
     conceal(token)
     return token
 
 
 async def find_token() -> str | None:
-    """`hub_token` for async callers: it may read files, or refresh a login over the network."""
-    return await asyncio.to_thread(hub_token)
+    """`hub_token` for async callers: it may have to read files, or refresh a login over the network."""
+    return hub_token() if _named_token() else await asyncio.to_thread(hub_token)
+
+
+def _named_token() -> str | None:
+    """What HF_TOKEN says, unless OIDC is asked for, which goes before it."""
+    if os.environ.get("HF_OIDC_RESOURCE"):
+        return None
+    named = os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or ""
+    return named.replace("\r", "").replace("\n", "").strip() or None
 
 
 def _stored_token() -> str | None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, cast
 
 from hfgen.errors import PromptError
-from hfgen.generation import SpecialTokens
 from hfgen.messages import Message, Messages
+from hfgen.options import SpecialTokens
 from hfgen.prompts.conversation import copied
 
 _ZERO_WIDTH_SPACE: Final = "\u200b"

@@ -26,6 +26,7 @@ _SAMPLE: Final[Messages] = (
 _ARGUMENTS: Final = frozenset(
     {"messages", "tools", "add_generation_prompt", "continue_final_message", "now", "chat_template"}
 )
+_LONGEST_TOKEN: Final = 128  # characters
 _JINJA: Final = re.compile(r"\{[{%#]")
 
 
@@ -102,12 +103,19 @@ def spellings_of(generation: Generation, facts: ModelFacts) -> Spellings:
     return _spellings(tuple(facts.special_tokens.values()), layout)
 
 
-def spells_special_token(text: str, facts: ModelFacts) -> bool:
-    """Whether a text spells a special token of the model; False where neither its tokens nor its template is known."""
+def spells_special_token(text: str, facts: ModelFacts, *, behind: str = "") -> bool:
+    """Whether a text spells a special token of the model; False where neither its tokens nor its template is known.
+
+    Args:
+        text: Where to look.
+        facts: The model's.
+        behind: What stands before it, where a token may begin that the text completes.
+    """
     if not facts.templates and not facts.special_tokens:
         return False
-    layout = "".join(facts.templates.values())
-    return _spellings(tuple(facts.special_tokens.values()), layout).whole.search(text) is not None
+    layout, before = "".join(facts.templates.values()), behind[-_LONGEST_TOKEN:]
+    whole = _spellings(tuple(facts.special_tokens.values()), layout).whole
+    return any(found.end() > len(before) for found in whole.finditer(before + text))
 
 
 @lru_cache(maxsize=128)

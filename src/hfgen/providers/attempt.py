@@ -1,4 +1,4 @@
-"""One attempt at an answer: a request, and those that its dialect asks for in its turn (a job that is polled)."""
+"""One attempt at an answer of text: a request, and what comes of it. Pictures come as `jobs`."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,14 @@ from typing import Final, Self
 
 import msgspec
 
-from hfgen.errors import HfgenError, ServerError, TimedOut, TruncatedStream
+from hfgen.errors import ConnectionFailed, HfgenError, ModelNotSupportedError, ServerError, TimedOut, TruncatedStream
 from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
 from hfgen.generation import Generation
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
-from hfgen.wire import Answer, Exchange, Frame, Marker, WireRequest
+from hfgen.servers.detect import forget
+from hfgen.wire import Again, Answer, Exchange, Frame, Item, Marker, PictureAt, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
 
@@ -57,6 +58,7 @@ class Attempt:
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._error: HfgenError | None = None
+        self._swallowed = 0  # pieces of text that came a second time
         self._patience: float | None = None  # until when the rest of a finished answer is waited for
 
     async def __aenter__(self) -> Self:
@@ -78,7 +80,7 @@ class Attempt:
             return news
         while not self._error:
             try:
-                events = await self._step_in_time()
+                events = await (self._step() if self._deadline is None else self._step_in_time(self._deadline))
             except TimeoutError as error:
                 self._error = error if isinstance(error, HfgenError) else out_of_time()
                 break
@@ -89,10 +91,8 @@ class Attempt:
         assert self._error is not None  # noqa: S101 - the loop ends only so
         raise self._error
 
-    async def _step_in_time(self) -> list[Event] | None:
-        if self._deadline is None:
-            return await self._step()
-        async with asyncio.timeout_at(self._deadline):
+    async def _step_in_time(self, deadline: float) -> list[Event] | None:
+        async with asyncio.timeout_at(deadline):
             return await self._step()
 
     async def _step(self) -> list[Event] | None:
@@ -102,19 +102,25 @@ class Attempt:
                 return None
             request, self._next = self._next, None
             opened = self._exchange.open(request, self._route.target, self._generation.limits)
-            self._answer = await opened.__aenter__()
+            try:
+                self._answer = await opened.__aenter__()
+            except (ConnectionFailed, ModelNotSupportedError):
+                forget(self._route.target.base)  # it may have been started anew since, with another model
+                raise
             self._open = opened
             return []
-        frames = await self._frames(self._answer)
+        answer = self._answer  # the fewer coroutines between socket and caller, the cheaper a token that comes alone
+        frames = await (answer.read() if self.shape.finish is None else self._last_frames(answer))
+        heard = len(self.shape.received) + self._swallowed
         events = self._decode(frames)
+        if not events and len(self.shape.received) + self._swallowed == heard:
+            answer.bare()
         if not self._error and (self.shape.closed or not frames):
-            await self._finish(self._answer, at_end=not frames)
+            await self._finish(answer, at_end=not frames)
         return events
 
-    async def _frames(self, answer: Answer) -> Sequence[Frame]:
-        """What has arrived; after the finish reason only for a moment more, whatever still comes."""
-        if self.shape.finish is None:
-            return await answer.read()
+    async def _last_frames(self, answer: Answer) -> Sequence[Frame]:
+        """What arrives after the finish reason: only for a moment more, whatever still comes."""
         if self._patience is None:
             self._patience = asyncio.get_running_loop().time() + _GRACE
         try:
@@ -128,6 +134,9 @@ class Attempt:
         decode, shape = self._route.dialect.decode, self.shape
         try:
             for frame in frames:
+                if shape.finish is not None:
+                    self._tail(frame)
+                    continue
                 for item in decode(frame):
                     if isinstance(item, str) and self._join is None:  # nearly always
                         events += shape.feed(item)
@@ -140,18 +149,30 @@ class Attempt:
                 self._error = error
         return events
 
-    def _taken(self, item: Event | WireRequest | Marker) -> Iterable[Event]:
-        if isinstance(item, WireRequest):
-            self._next = item
-            return ()
-        if self._join is not None:
-            return self._joined(item, *self._join)
-        return self.shape.feed(self._signed(item) if isinstance(item, ImageResponse) else item)
+    def _tail(self, frame: Frame) -> None:
+        """Behind the finish reason only the usage counts; text there is none of the answer's."""
+        for item in self._route.dialect.decode(frame):
+            if isinstance(item, (Usage, Marker)):
+                self.shape.feed(item)
+
+    def _taken(self, item: Item) -> Iterable[Event]:
+        if isinstance(item, (WireRequest, Again, PictureAt)):
+            return ()  # of jobs, which no language of text has
+        if isinstance(item, ImageResponse):
+            item = self._signed(item)
+        return self.shape.feed(item) if self._join is None else self._joined(item, *self._join)
+
+    def _signed(self, image: ImageResponse) -> ImageResponse:
+        """An endpoint may paint though it was asked as for text: it does not say what its model is for."""
+        asked = self._generation
+        server = self._route.target.name
+        return msgspec.structs.replace(image, prompt=asked.text, model=asked.model, server=server)
 
     def _joined(self, item: Event | Marker, join: Join, resumed: Resumed) -> Iterable[Event]:
         """What an event adds to the text before the break, once it is certain that it does."""
         match item:
             case str():
+                self._swallowed += bool(item)
                 new = join.feed(item)
             case FinishReason():
                 new = join.end()
@@ -176,22 +197,12 @@ class Attempt:
             except (TimeoutError, HfgenError):
                 pass
         await self._close(None, None, None)
-        if self._next is not None or (self.shape.complete and self._join is None):
+        if self.shape.complete and self._join is None:
             return
         if self.shape.started:
             self._error = TruncatedStream("the stream ended without a finish reason: the answer is cut")
         else:
             self._error = ServerError("the server answered with nothing", hint="Try again, or ask another server.")
-
-    def _signed(self, image: ImageResponse) -> ImageResponse:
-        asked = self._generation
-        return msgspec.structs.replace(
-            image,
-            prompt=image.prompt or asked.text,
-            model=image.model or asked.model,
-            server=image.server or self._route.target.name,
-            seed=asked.sampling.seed if image.seed is None else image.seed,
-        )
 
     async def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from typing_extensions import Unpack
 
 from hfgen.events import Event
-from hfgen.generation import Options
 from hfgen.messages import Messages
+from hfgen.options import Options
 from hfgen.transport.session import Session
 
 

@@ -4,19 +4,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, cast
 
-from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.messages import Message, text_of
 from hfgen.prompts.inputs import spells_special_token
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
-from hfgen.providers.seam import Join, OpenSeam, Seam, anchor
+from hfgen.providers.seam import Join, NotContinued, OpenSeam, Seam, anchor
 from hfgen.providers.shape import Shape
 from hfgen.wire import ServerKind
 
 # Servers that go on with the last message of a conversation, and keep every space of what follows: vLLM and SGLang by
 # their flags, TGI (infer/chat_template.rs) and llama.cpp (server-common.cpp) by themselves.
 _EXACT: Final[frozenset[ServerKind]] = frozenset({"vllm", "sglang", "tgi", "llamacpp"})
+# Of these the ones that are certain to go on. TGI begins a new turn where its template has altered the text.
+_TOLD_TO: Final[frozenset[ServerKind]] = _EXACT - {"tgi"}
+DRAWS: Final = 3  # of the same words, where sampling may bring others
 _NEVER: Final[frozenset[ServerKind]] = frozenset({"transformers", "toolkit"})
 # Keys of `extra_data` that make an answer more than one text.
 _UNSAFE: Final = frozenset(
@@ -34,10 +36,12 @@ class Form(NamedTuple):
     Attributes:
         wire: `prompt`, the rendered prompt with the text behind it; `message`, the text as the unfinished last message.
         checked: The last words before the break are generated again and compared.
+        draw: Which try this is, where sampling may bring the same words only at a further one.
     """
 
     wire: Literal["prompt", "message"]
     checked: bool = True
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,39 @@ def forms(plan: Plan, raw: Plan | None, shape: Shape) -> Iterator[Form]:
         raw: What `rendered` made of it.
         shape: Where the answer stands.
     """
-    if not _continuable(plan, shape):
+    if not _continuable(plan, shape) or not (plan.generation.heal or _exact(plan)):
         return
+    received = "".join(shape.received)
+    for form in _in_order(plan, raw):
+        source, text = _source(plan, raw, form), received[: _place(form, received)]
+        if form.wire == "prompt":
+            fits = source.verbatim is not None or not _spells(source, text)
+        else:
+            fits = not spells_special_token(text, source.facts)
+        if fits:
+            yield form
+
+
+async def continued(plan: Plan, raw: Plan | None, form: Form, shape: Shape) -> Continuation:
+    """The request for the rest, in one of the forms that `forms` gave; arguments as there.
+
+    Raises:
+        NotContinued: The text spells a special token, and the server does not tell how to send it without one.
+    """
+    received = "".join(shape.received)
+    place = _place(form, received)
+    join = Seam(received, place) if form.checked else OpenSeam(received)
+    resent = shape.tokens_before(place)
+    source = _source(plan, raw, form)
+    asked = _shortened(source.generation, resent)
+    if form.wire == "prompt":
+        asked = await _behind_the_prompt(source, asked, received[:place])
+    else:
+        asked = _with_last_words(asked, received[:place])
+    return Continuation(asked, source.route, join, resent)
+
+
+def _in_order(plan: Plan, raw: Plan | None) -> Iterator[Form]:
     greedy = plan.generation.sampling.temperature == 0
     if plan.route.dialect.raw:
         yield Form("prompt")
@@ -87,23 +122,46 @@ def forms(plan: Plan, raw: Plan | None, shape: Shape) -> Iterator[Form]:
     if raw is not None:
         yield Form("prompt")
     yield Form("message")
-    if not greedy and plan.route.target.kind in _EXACT:
+    if greedy:
+        return
+    if plan.route.target.kind in _TOLD_TO:
         yield Form("message", checked=False)
+    else:  # it may begin another answer without a word, and unchecked that would be shown
+        yield from (Form("message", draw=draw) for draw in range(1, DRAWS))
 
 
-def continued(plan: Plan, raw: Plan | None, form: Form, shape: Shape) -> Continuation:
-    """The request for the rest, in one of the forms that `forms` gave; arguments as there."""
-    received = "".join(shape.received)
-    place = anchor(received) if form.checked else len(received.rstrip())
-    join = Seam(received, place) if form.checked else OpenSeam(received)
-    resent = shape.tokens_before(place)
-    source = raw if raw is not None and form.wire == "prompt" else plan
-    asked = _shortened(source.generation, resent)
-    if form.wire == "prompt":
-        asked = replace(asked, prompt=asked.text + received[:place])
-    else:
-        asked = _with_last_words(asked, received[:place])
-    return Continuation(asked, source.route, join, resent)
+def _place(form: Form, received: str) -> int:
+    """How much of the text is sent back."""
+    return anchor(received) if form.checked else len(received.rstrip())
+
+
+def _source(plan: Plan, raw: Plan | None, form: Form) -> Plan:
+    return raw if raw is not None and form.wire == "prompt" else plan
+
+
+async def _behind_the_prompt(source: Plan, asked: Generation, text: str) -> Generation:
+    """As text, so that it is cut into tokens with the prompt; by number where it would be read as a special token."""
+    if source.verbatim is None or not _spells(source, text):
+        return replace(asked, prompt=asked.text + text)
+    numbers = await source.verbatim(text)
+    if numbers is None:
+        raise NotContinued("the text spells a special token of the model, and the server has no way to tell them apart")
+    return replace(asked, tail=numbers)
+
+
+def _spells(source: Plan, text: str) -> bool:
+    """Whether the text, behind the prompt, would be read as a special token of the model."""
+    return spells_special_token(text, source.facts, behind=source.generation.text)
+
+
+def left_to_the_caller(plan: Plan, shape: Shape) -> bool:
+    """Whether this answer would have been gone on with, had the call asked for it (`heal=True`)."""
+    return plan.generation.heal is None and _continuable(plan, shape) and not _exact(plan)
+
+
+def _exact(plan: Plan) -> bool:
+    """Whether servers of this kind are known to go on from the last character."""
+    return plan.route.dialect.raw or plan.route.target.kind in _EXACT
 
 
 def _continuable(plan: Plan, shape: Shape) -> bool:
@@ -111,22 +169,13 @@ def _continuable(plan: Plan, shape: Shape) -> bool:
     asked, kind = plan.generation, plan.route.target.kind
     if asked.heal is False or kind in _NEVER or not shape.only_text or plan.route.dialect.paints:
         return False
-    if asked.response_format is not None or asked.sampling.logprobs is not None or _unsafe(asked.extra):
-        return False
-    if _ends_a_turn("".join(shape.received), plan.facts):
-        return False
-    return bool(asked.heal) or plan.route.dialect.raw or kind in _EXACT
+    return asked.response_format is None and asked.sampling.logprobs is None and not _unsafe(asked.extra)
 
 
 def _unsafe(extra: Mapping[str, Any]) -> bool:
     parameters: object = extra.get("parameters")
     inner = cast("Mapping[str, Any]", parameters).keys() if isinstance(parameters, Mapping) else ()
     return not _UNSAFE.isdisjoint({*extra, *inner})
-
-
-def _ends_a_turn(text: str, facts: ModelFacts) -> bool:
-    """An answer that spells a special token of its model would be read as that token when it is sent back."""
-    return spells_special_token(text, facts)
 
 
 def _shortened(asked: Generation, resent: int) -> Generation:

@@ -13,10 +13,11 @@ from hfgen.hub.catalogue import router_endpoint
 from hfgen.hub.client import find_token
 from hfgen.providers.fitting import ready
 from hfgen.providers.notices import say_dropped
-from hfgen.providers.plan import Plan, known_task, wanted
+from hfgen.providers.plan import Plan, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.router import bill, plan_router
 from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
+from hfgen.providers.verbatim import verbatim_at
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.sources import is_path
 from hfgen.transport.session import Session
@@ -25,7 +26,8 @@ from hfgen.wire import Target, origin_of
 _log: Final = logging.getLogger("hfgen.route")
 
 # Hosts of Hugging Face, which the user's Hugging Face token is meant for.
-_HUGGING_FACE: Final = ("huggingface.co", "hf.co", "huggingface.cloud", "hf.space")
+_HUGGING_FACE: Final = (".huggingface.co", ".hf.co", ".huggingface.cloud", ".hf.space")
+_NOTHING_KNOWN: Final = ModelFacts(id="")
 
 
 async def plan_endpoint(
@@ -46,8 +48,9 @@ async def plan_endpoint(
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
     _say_lost(generation, server, label)
-    asked, generation = generation.model, replace(generation, model=_name_there(generation.model, server))
-    want = wanted(generation, ModelFacts(id=generation.model, task=known_task(generation)))
+    asked, name = generation.model, _name_there(generation.model, server)
+    generation = generation if name == asked else replace(generation, model=name)
+    want = wanted(generation, _NOTHING_KNOWN)
     row = _row_of_path(address, want) if address.api else _row(server, want)
     path = address.path if address.api else ""
     root = Target(
@@ -62,7 +65,7 @@ async def plan_endpoint(
     target = replace(root, base=root.base + row.base, path=path)
     if row.dialect.raw:
         facts = await _rendered_with(asked, generation, server, root, session)
-        return await ready(generation, Route(row.dialect, target), facts, session)
+        return await _raw(generation, Route(row.dialect, target), facts, root, session)
     plan = await ready(generation, Route(row.dialect, target), facts_of_server(asked, server, root), session)
     if address.api or want != "chat" or not server.chat_template:
         return plan
@@ -72,13 +75,14 @@ async def plan_endpoint(
 def _is_hugging_face(root: str) -> bool:
     origin = origin_of(root)
     host = origin.rpartition("://")[2].partition(":")[0]
-    named = any(host == name or host.endswith(f".{name}") for name in _HUGGING_FACE)
-    return named or origin == origin_of(router_endpoint())  # which the user may have put elsewhere
+    return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(
+        router_endpoint()
+    )  # which the user may have put elsewhere
 
 
 def _row_of_path(address: Address, want: Want) -> Row:
-    """The dialect that the path names; under /models/{id} both text and pictures are asked for."""
-    if want == "image" and "/models/" in address.path:
+    """The dialect that the path names; under /models/{id} and /predict both text and pictures are asked for."""
+    if want == "image" and ("/models/" in address.path or address.api == "toolkit"):
         return Row(HF_IMAGE)
     if address.api not in PATHS:
         raise ModelNotSupportedError(f"hfgen does not speak the API at {address.path}", hint="Give the server's root.")
@@ -89,9 +93,12 @@ def _row(server: ServerFacts, want: Want) -> Row:
     """A server without a chat route gets the rendered prompt."""
     row = SERVERS.get((server.kind, want)) or (SERVERS.get((server.kind, "raw")) if want == "chat" else None)
     if row is None:
-        asked = "makes no pictures" if want == "image" else "takes no raw prompt"
+        if want == "image":
+            raise ModelNotSupportedError(
+                f"{server.name} makes no pictures", hint="Ask a server that runs a text-to-image model."
+            )
         raise ModelNotSupportedError(
-            f"{server.name} {asked}", hint="Ask another server, or leave out mode=, prompt= and action=."
+            f"{server.name} takes no raw prompt", hint="Ask another server, or leave out mode=, prompt= and action=."
         )
     return row
 
@@ -99,9 +106,9 @@ def _row(server: ServerFacts, want: Want) -> Row:
 async def _rendered_with(
     asked: str, generation: Generation, server: ServerFacts, root: Target, session: Session
 ) -> ModelFacts:
-    """The facts for a raw route; a prompt that the caller gives is rendered with none."""
+    """The facts for a raw route; for a prompt that the caller gives those do that cost no question."""
     if generation.prompt is not None:
-        return ModelFacts(id=generation.model)
+        return facts_of_server(generation.model, server, root)
     return await prompt_facts(asked, server, root, session)
 
 
@@ -113,7 +120,13 @@ async def _rendered(
     if row is None:
         return None
     facts = await prompt_facts(asked, server, root, session)
-    return await ready(generation, Route(row.dialect, replace(root, base=root.base + row.base)), facts, session)
+    route = Route(row.dialect, replace(root, base=root.base + row.base))
+    return await _raw(generation, route, facts, root, session)
+
+
+async def _raw(generation: Generation, route: Route, facts: ModelFacts, root: Target, session: Session) -> Plan:
+    plan = await ready(generation, route, facts, session)
+    return replace(plan, verbatim=verbatim_at(root, facts, session) if route.dialect.takes_tokens else None)
 
 
 def _say_lost(generation: Generation, server: ServerFacts, label: str) -> None:
@@ -128,8 +141,10 @@ def _adapter(model: str, server: ServerFacts) -> str:
     TGI answers with its own model to a name that no adapter has (server/models/flash_causal_lm.py), so nothing is lost
     where its model goes by the path that it was loaded from.
     """
+    if server.kind != "tgi" or not model:
+        return ""
     own = {name.lower() for full in server.models for name in (full, full.rpartition("/")[2])}
-    return model if server.kind == "tgi" and model and model.lower() not in own else ""
+    return "" if model.lower() in own else model
 
 
 def _name_there(model: str, server: ServerFacts) -> str:

@@ -46,6 +46,9 @@ async def ready(generation: Generation, route: Route, facts: ModelFacts, session
         UsageError: As `planned`.
     """
     generation, trimmed = await _fitted(generation, route, facts, session)
+    if not route.dialect.raw:  # nothing to render
+        plan = planned(generation, route, facts)
+        return replace(plan, trimmed=trimmed) if trimmed else plan
     rendered = await _by_the_server(generation, route, facts, session)
     plan = await _aside(partial(planned, generation, route, facts, rendered), generation, facts)
     source = "" if rendered is None else f"{route.target.name} (/chat_tokenize)"
@@ -58,7 +61,7 @@ async def _by_the_server(generation: Generation, route: Route, facts: ModelFacts
     TGI leaves a last message of the assistant open whether or not that is asked for.
     """
     target, messages = route.target, generation.messages
-    if not route.dialect.raw or target.kind != "tgi" or target.path or generation.prompt is not None:
+    if target.kind != "tgi" or target.path or generation.prompt is not None:
         return None
     if source_of(generation, facts) or generation.tools or ends_with_assistant(messages) != generation.continues:
         return None

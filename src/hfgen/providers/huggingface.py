@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -12,11 +12,12 @@ from typing_extensions import Unpack, override
 
 from hfgen.errors import HfgenError, UsageError
 from hfgen.events import Event, FinishReason, Progress, Usage
-from hfgen.generation import Generation, Options, check_options, check_type, generation
+from hfgen.generation import Generation, generation
 from hfgen.hub import catalogue
 from hfgen.hub.client import MODEL_DATA, find_token, get_model_data
 from hfgen.limits import Limits
 from hfgen.messages import Messages
+from hfgen.options import Options, check_options, check_type
 from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
 from hfgen.providers.endpoint import plan_endpoint
 from hfgen.providers.pipeline import Call, stream as run
@@ -229,11 +230,6 @@ def _check_session(session: object) -> None:
         raise UsageError(f"session is a {kind}; it must be an hfgen.Session, which keeps a token with its origin")
 
 
-@asynccontextmanager
-async def _borrowed(session: Session | None, proxy: str | None) -> AsyncGenerator[Session, None]:
+def _borrowed(session: Session | None, proxy: str | None) -> AbstractAsyncContextManager[Session]:
     """The caller's session, left open; or one of our own for this call alone."""
-    if session is not None and proxy is None:
-        yield session
-        return
-    async with Session(proxy=proxy) as own:
-        yield own
+    return Session(proxy=proxy) if session is None or proxy is not None else nullcontext(session)

@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Final
 
-from hfgen.errors import UsageError
+from hfgen.errors import HfgenError, ModelLoading, UsageError
+from hfgen.events import Progress
 
 _MOST: Final = 4096
 _said: dict[tuple[str, str], None] = {}
@@ -16,6 +17,11 @@ class OptionIgnored(UserWarning):
 
 class PromptDiffers(UserWarning):
     """The server makes something else of the prompt than the model was trained on, and cannot be told not to."""
+
+
+def waiting(error: HfgenError) -> Progress:
+    """Says what a wait is for."""
+    return Progress("loading" if isinstance(error, ModelLoading) else "waiting", detail=error.message)
 
 
 def say_extra_bos(server: str, bos: str) -> None:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from hfgen.errors import HfgenError, StreamError
 from hfgen.events import Event
-from hfgen.providers.recovery import Recovery, Way, waiting
+from hfgen.providers.notices import waiting
+from hfgen.providers.recovery import Recovery, Way
 from hfgen.transport.retry import BUDGET, RetryBudget
 from hfgen.wire import Exchange
 
@@ -48,7 +49,7 @@ async def stream(
         while True:
             for event in news:
                 yield event
-            await asyncio.sleep(wait)
+            await _pause(wait)
             try:
                 async with await recovery.attempt() as attempt:
                     while events := await attempt.read():
@@ -67,3 +68,8 @@ async def stream(
             news = (waiting(error),) if wait else ()
         for event in recovery.end():
             yield event
+
+
+async def _pause(seconds: float) -> None:
+    if seconds:  # even a sleep of none takes a turn of the event loop
+        await asyncio.sleep(seconds)

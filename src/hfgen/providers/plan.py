@@ -5,13 +5,15 @@ from dataclasses import dataclass, field, replace
 
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
-from hfgen.generation import Generation
+from hfgen.generation import Generation, Picture
 from hfgen.hub import catalogue
 from hfgen.messages import images_of, last_user_text
 from hfgen.prompts.bos import added_unasked, written_once
 from hfgen.prompts.inputs import render
 from hfgen.providers.notices import say_extra_bos
 from hfgen.providers.routes import Route, Want
+from hfgen.providers.verbatim import Verbatim
+from hfgen.sizes import native_of, size_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Plan:
         rendered: Plans the same request as a rendered prompt, at the same server, or None where it takes none: an
             answer that breaks off goes on there.
         trimmed: Which messages were left out to fit the context, "" when none was.
+        verbatim: Puts text of the model behind the prompt as numbers of tokens; None where the server takes none.
         rendered_by: Who rendered the prompt where hfgen knows no template, "" when hfgen did.
     """
 
@@ -33,6 +36,7 @@ class Plan:
     thinking: bool = False
     facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
+    verbatim: Verbatim | None = None
     trimmed: str = ""
     rendered_by: str = ""
 
@@ -41,8 +45,13 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
     """Which kind of request answers this, by the facts and never by the name.
 
     Raises:
-        ModelNotSupportedError: The model's task is neither text nor pictures.
+        ModelNotSupportedError: The model's task is neither text nor pictures, or not the pictures that were asked for.
     """
+    if generation.mode == "image" and facts.task and not facts.makes_images:
+        raise ModelNotSupportedError(
+            f"{facts.id} is a model for {facts.task}: it makes no pictures",
+            hint="`hfgen models --task text-to-image` lists the models that do.",
+        )
     if facts.makes_images or known_task(generation) == "text-to-image":
         return "image"
     if facts.task and not facts.makes_text:
@@ -58,7 +67,8 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
-    paints = generation.picture.size is not None or generation.model in catalogue.IMAGE_MODELS
+    named = generation.model in catalogue.IMAGE_MODELS
+    paints = generation.mode == "image" or replace(generation.picture, n=1) != Picture() or named
     return "text-to-image" if paints else ""
 
 
@@ -76,7 +86,8 @@ def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: s
         UsageError: Pictures in a conversation that has to be sent as plain text, or nothing to paint.
     """
     if route.dialect.paints:
-        return Plan(replace(generation, prompt=_to_paint(generation)), route, facts=facts)
+        picture = replace(generation.picture, size=size_for(generation.picture.wish, native_of(facts)))
+        return Plan(replace(generation, prompt=_to_paint(generation), picture=picture), route, facts=facts)
     if not route.dialect.raw:
         return Plan(generation, route, facts=facts)
     if generation.prompt is None and any(True for _ in images_of(generation.messages)):

@@ -13,7 +13,6 @@ from hfgen.errors import (
     BadRequest,
     GenerationError,
     HfgenError,
-    ModelLoading,
     PromptError,
     ResponseError,
     StreamError,
@@ -24,8 +23,10 @@ from hfgen.errors import (
 from hfgen.events import Event, Progress, Resumed
 from hfgen.generation import Generation
 from hfgen.providers.attempt import Attempt, out_of_time
-from hfgen.providers.continuing import Continuation, Form, continued, forms, rendered
+from hfgen.providers.continuing import DRAWS, Continuation, Form, continued, forms, left_to_the_caller, rendered
+from hfgen.providers.jobs import Jobs
 from hfgen.providers.notices import say_dropped
+from hfgen.providers.places import Terms
 from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
@@ -39,6 +40,7 @@ Way: TypeAlias = Callable[[], Awaitable[Plan]]
 _log: Final = logging.getLogger("hfgen.route")
 _MOST_FRUITLESS: Final = 3  # continuations in a row that bring no new text
 _MOST_RESUMED: Final = 100
+_HEAL: Final = "With heal=True hfgen asks this server too for the rest, and checks it against the text that came."
 _MOST_SILENCE: Final = 300.0  # seconds of waiting for a first token, over all attempts
 
 
@@ -74,17 +76,22 @@ class Recovery:
         self._resumed = 0
         self._ruled_out: dict[tuple[int, Form], HfgenError] = {}
         self._form: Form | None = None
+        self._jobs: Jobs | None = None
 
-    async def attempt(self) -> Attempt:
-        """The next attempt: at the whole answer, or at the rest of it.
+    async def attempt(self) -> Attempt | Jobs:
+        """The next attempt: at the whole answer, or at the rest of it; pictures come as jobs.
 
         Raises:
             HfgenError: It cannot be planned, or no endpoint can go on with the answer.
         """
         self._attempts += 1
         self._form = None
+        self._jobs = None
         if not self._shape.started:
             self._plan = await self._planned()
+            if self._plan.route.dialect.paints:
+                self._jobs = self._painting(self._plan)
+                return self._jobs
             self._shape = _shape(self._plan)
             told = self._attempts > 1 or not self._plan.trimmed
             news = () if told else (Progress("trimmed", self._plan.trimmed),)
@@ -95,7 +102,7 @@ class Recovery:
             self._form = self._next_form(plan, raw)
             if self._form is not None:
                 self._plan = plan
-                return self._continuing(continued(plan, raw, self._form, self._shape))
+                return self._continuing(await self._rest(plan, raw, self._form))
             self._place += 1
         self._attempts -= 1  # nothing was sent
         raise NotContinued("there is no way to go on from this text on this server")
@@ -104,6 +111,9 @@ class Recovery:
         """The last events of a complete answer."""
         assert self._plan is not None  # noqa: S101 - there was an attempt
         target = self._plan.route.target
+        if self._jobs is not None:
+            self._budget.succeeded(target.base)
+            return self._jobs.end()
         self._budget.succeeded(target.base, self._attempts)
         return list(self._shape.end(target.model, target.name, self._attempts))
 
@@ -120,13 +130,18 @@ class Recovery:
         if self._plan is not None:
             target = self._plan.route.target
             error.at(server=target.name, model=target.model)
+        if self._jobs is not None:
+            return self._paint_elsewhere_after(error, self._jobs)
         error.at(attempts=self._attempts)
         return self._go_on_after(error) if self._shape.started else self._repeat_after(error)
 
     async def _planned(self) -> Plan:
+        way = self._ways[self._place % len(self._ways)]
+        if self._deadline is None:
+            return await way()
         try:
             async with asyncio.timeout_at(self._deadline):
-                return await self._ways[self._place % len(self._ways)]()
+                return await way()
         except TimeoutError as error:
             raise (error if isinstance(error, HfgenError) else out_of_time()) from error
 
@@ -145,6 +160,16 @@ class Recovery:
         _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", route.dialect.name, request.url)
         return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join, news)
 
+    async def _rest(self, plan: Plan, raw: Plan | None, form: Form) -> Continuation:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await continued(plan, raw, form, self._shape)
+        except NotContinued:
+            self._attempts -= 1  # nothing was sent
+            raise
+        except TimeoutError as error:
+            raise (error if isinstance(error, HfgenError) else out_of_time()) from error
+
     def _continuing(self, rest: Continuation) -> Attempt:
         self._shape.reopen(rest.resent)
         self._resumed += 1
@@ -152,6 +177,21 @@ class Recovery:
         return self._asking(
             Request(rest.generation, rest.route), (rest.join, Resumed(self._attempts, reason, rest.route.target.name))
         )
+
+    def _painting(self, plan: Plan) -> Jobs:
+        """Jobs repeat what may be repeated themselves; where another endpoint stands in, they leave it to that one."""
+        last = self._place + 1 >= len(self._ways)
+        terms = Terms(self._exchange, self._deadline, self._budget, repeats=last)
+        return Jobs(plan.generation, plan.route, terms)
+
+    def _paint_elsewhere_after(self, error: HfgenError, jobs: Jobs) -> float:
+        """The next endpoint at once, as long as none has taken any of the work."""
+        error.at(attempts=jobs.sent)
+        hopeless = isinstance(error, (UsageError, PromptError, BadRequest))
+        if hopeless or jobs.accepted or self._place + 1 >= len(self._ways):
+            raise error
+        self._place += 1
+        return 0.0
 
     def _repeat_after(self, error: HfgenError) -> float:
         """The next endpoint at once, or the same one after a while."""
@@ -182,7 +222,9 @@ class Recovery:
         if self._form is None and isinstance(error, NotContinued):
             raise self._broken(next(reversed(self._ruled_out.values()), error))
         if self._form is not None and (isinstance(error, NotContinued) or not retryable(error)):
-            self._ruled_out[self._place % len(self._ways), self._form] = error
+            draws = (self._form.draw,) if isinstance(error, NotContinued) else range(DRAWS)  # refused once is for good
+            for draw in draws:
+                self._ruled_out[self._place % len(self._ways), self._form._replace(draw=draw)] = error
             return 0.0
         self._fruitless += 1
         self._place += 1
@@ -200,17 +242,22 @@ class Recovery:
 
     def _broken(self, error: HfgenError) -> StreamError:
         """What the answer broke off with, and why it did not go on; it carries the text."""
-        cut = self._cut or error
+        cut, plan = self._cut or error, self._plan
         kind = GenerationError if isinstance(cut, (ResponseError, GenerationError)) else TruncatedStream
-        why = "" if error is cut else f"; it could not be continued: {error.message}"
-        broken = kind(f"the answer broke off: {cut.message}{why}", hint=cut.hint, partial=self._shape.text)
-        broken.__cause__ = error
+        hint = _HEAL if plan is not None and retryable(cut) and left_to_the_caller(plan, self._shape) else cut.hint
+        unasked = hint is _HEAL or (plan is not None and plan.generation.heal is False)
+        why = "" if error is cut or unasked else f"; {_why(cut, error)}"
+        broken = kind(f"the answer broke off: {cut.message}{why}", hint=hint, partial=self._shape.text)
+        broken.__cause__ = cut if unasked else error
+        broken.retry_after = error.retry_after
         return broken.at(server=cut.server, model=cut.model, request_id=cut.request_id, attempts=self._attempts)
 
 
-def waiting(error: HfgenError) -> Progress:
-    """Says what a wait is for."""
-    return Progress("loading" if isinstance(error, ModelLoading) else "waiting", detail=error.message)
+def _why(cut: HfgenError, last: HfgenError) -> str:
+    """Why it did not go on."""
+    if last.message == cut.message:
+        return "asking for the rest of it ended in the same way"
+    return f"it could not be continued: {last.message}"
 
 
 def _shape(plan: Plan) -> Shape:

@@ -1,13 +1,13 @@
 """Planning for the Hugging Face router: the model's facts say who serves it, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from hfgen.errors import MissingAuth, ModelNotSupportedError
-from hfgen.facts import ModelFacts, ProviderMapping
+from hfgen.errors import ConnectionFailed, MissingAuth, ModelNotSupportedError
+from hfgen.facts import IMAGE_TASKS, TEXT_TASKS, ModelFacts, ProviderMapping
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
-from hfgen.hub.client import facts_at_hand
+from hfgen.hub.client import facts_at_hand, hub_offline
 from hfgen.providers.fitting import ready
 from hfgen.providers.plan import Plan, known_task, wanted
 from hfgen.providers.routes import IMAGE_PROVIDERS, RAW_PROVIDERS, SERVERS, Route, Row
@@ -20,6 +20,7 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
     """The route to a model that Hugging Face's providers serve.
 
     Raises:
+        ConnectionFailed: The user forbids asking Hugging Face.
         MissingAuth: No token was found.
         ModelNotSupportedError: No such model, or nobody serves it in the way that was asked.
     """
@@ -28,6 +29,14 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
         raise ModelNotSupportedError(
             f"{model} is a path on this machine, which Hugging Face does not serve",
             hint="Give api_base= of a server that runs it, or model_file= for a GGUF file and the local engine.",
+        )
+    if (
+        hub_offline()
+    ):  # huggingface_hub's InferenceClient asks nobody then; a server that the caller names is his affair
+        raise ConnectionFailed(
+            f"{model} is served by Hugging Face, which is not asked, because HF_HUB_OFFLINE is set",
+            hint="Unset it, use the local model (model='local'), or give api_base= of a server that you can reach.",
+            lasting=True,
         )
     if not token:
         raise MissingAuth(
@@ -44,13 +53,14 @@ async def plan_router(generation: Generation, token: str | None, session: Sessio
     if want == "chat":
         name = f"{facts.id}:{choice}" if choice and choice != "auto" else facts.id
         return await ready(generation, _route(SERVERS["router", "chat"], token, name, generation), facts, session)
-    rows = IMAGE_PROVIDERS if want == "image" else RAW_PROVIDERS
-    mapping = _serving(facts, choice if choice not in catalogue.POLICIES else "", rows)
-    route = _route(rows[mapping.provider], token, mapping.provider_id, generation, mapping.provider)
+    named = choice if choice not in catalogue.POLICIES else ""
+    rows, tasks = (IMAGE_PROVIDERS, IMAGE_TASKS) if want == "image" else (RAW_PROVIDERS, TEXT_TASKS)
+    mapping = _serving(facts, named, rows, {"", *tasks})
+    route = _route(rows[mapping.provider], token, mapping.provider_id, generation, mapping)
     return await ready(generation, route, facts, session)
 
 
-def _route(row: Row, token: str, model: str, generation: Generation, provider: str = "") -> Route:
+def _route(row: Row, token: str, model: str, generation: Generation, mapping: ProviderMapping | None = None) -> Route:
     target = Target(
         base=catalogue.router_endpoint() + row.base,
         kind=row.kind,
@@ -58,7 +68,9 @@ def _route(row: Row, token: str, model: str, generation: Generation, provider: s
         token=token,
         headers=bill(generation),
         path=row.path.format(id=model),
-        label=f"Hugging Face router ({provider})" if provider else "Hugging Face router",
+        label=f"Hugging Face router ({mapping.provider})" if mapping else "Hugging Face router",
+        provider=mapping.provider if mapping else "",
+        adapter=mapping.adapter_path if mapping else "",
     )
     return Route(row.dialect, target)
 
@@ -77,15 +89,19 @@ async def _facts(generation: Generation, token: str, session: Session) -> ModelF
     return facts or ModelFacts(id=generation.model, task=known_task(generation))
 
 
-def _serving(facts: ModelFacts, provider: str, rows: Mapping[str, Row]) -> ProviderMapping:
-    """The provider asked for, or the first live one, among those that have the model and a row here."""
+def _serving(facts: ModelFacts, provider: str, rows: Mapping[str, Row], tasks: Collection[str]) -> ProviderMapping:
+    """The provider asked for, or the first live one, among those that have the model for such a task and a row here."""
     live = [mapping for mapping in facts.providers if mapping.live]
-    for mapping in live:
-        if mapping.provider in rows and provider in ("", mapping.provider):
+    able = [mapping for mapping in live if mapping.provider in rows and mapping.task in tasks]
+    for mapping in able:
+        if provider in ("", mapping.provider):
             return mapping
     serving = ", ".join(mapping.provider for mapping in live) or "nobody"
     asked = f"{provider} does not serve {facts.id}" if provider else f"no provider serves {facts.id}"
+    others = ", ".join(mapping.provider for mapping in able)
     raise ModelNotSupportedError(
         f"{asked} in the way that was asked; it is served by {serving}",
-        hint=f"Routes of this kind exist at {', '.join(rows)}; or give api_base= of a server that runs the model.",
+        hint=f"These can: {others}. Leave provider= out, or name one of them."
+        if able
+        else f"Routes of this kind exist at {', '.join(rows)}; or give api_base= of a server that runs the model.",
     )

@@ -4,10 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from hfgen.dialects import hf_image, openai_chat, openai_completions, tgi, toolkit
-from hfgen.events import Event
+from hfgen.dialects import (
+    fal,
+    hf_image,
+    nscale,
+    openai_chat,
+    openai_completions,
+    openai_images,
+    replicate,
+    tgi,
+    together,
+    toolkit,
+    wavespeed,
+    zai,
+)
 from hfgen.generation import Generation
-from hfgen.wire import Frame, Marker, ServerKind, Target, WireRequest
+from hfgen.wire import Frame, Item, ServerKind, Target, WireRequest
 
 Want: TypeAlias = Literal["chat", "raw", "image"]
 
@@ -18,24 +30,39 @@ class Dialect:
 
     name: str
     encode: Callable[[Generation, Target], WireRequest]
-    decode: Callable[[Frame], Sequence[Event | WireRequest | Marker]]
+    decode: Callable[[Frame], Sequence[Item]]
     raw: bool = False
     """Whether it sends a prompt that hfgen rendered, in place of the messages."""
     paints: bool = False
     """Whether its prompt says what a picture shows."""
+    takes_tokens: bool = False
+    """Whether numbers of tokens may follow the prompt."""
+    most: int = 1
+    """How many pictures one request makes; more are asked for side by side."""
+    seeds: bool = False
+    """Whether every server of it takes a seed: where none is given, hfgen draws one."""
     writes_bos: bool = False
     """Whether the prompt keeps its BOS; False where the server puts one in front of every raw prompt."""
 
 
 CHAT: Final = Dialect("openai_chat", openai_chat.encode, openai_chat.decode)
-COMPLETIONS: Final = Dialect("openai_completions", openai_completions.encode, openai_completions.decode, raw=True)
+COMPLETIONS: Final = Dialect(
+    "openai_completions", openai_completions.encode, openai_completions.decode, raw=True, takes_tokens=True
+)
 # vLLM alone takes `add_special_tokens: false` on /v1/completions, so there the prompt brings its own BOS.
 COMPLETIONS_WITH_BOS: Final = Dialect(
     "openai_completions", openai_completions.encode, openai_completions.decode, raw=True, writes_bos=True
 )
 TGI: Final = Dialect("tgi", tgi.encode, tgi.decode, raw=True)
 TOOLKIT: Final = Dialect("toolkit", toolkit.encode, toolkit.decode, raw=True)
-HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True)
+HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True, seeds=True)
+OPENAI_IMAGES: Final = Dialect("openai_images", openai_images.encode, openai_images.decode, paints=True, most=10)
+FAL: Final = Dialect("fal", fal.encode, fal.decode, paints=True, most=4, seeds=True)
+TOGETHER: Final = Dialect("together", together.encode, together.decode, paints=True, most=4, seeds=True)
+NSCALE: Final = Dialect("nscale", nscale.encode, nscale.decode, paints=True, most=4)
+REPLICATE: Final = Dialect("replicate", replicate.encode, replicate.decode, paints=True)
+WAVESPEED: Final = Dialect("wavespeed", wavespeed.encode, wavespeed.decode, paints=True)
+ZAI: Final = Dialect("zai", zai.encode, zai.decode, paints=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +92,21 @@ SERVERS: Final[Mapping[tuple[ServerKind, Want], Row]] = {
     ("tgi", "raw"): Row(TGI),
     ("vllm", "chat"): Row(CHAT, "/v1"),
     ("vllm", "raw"): Row(COMPLETIONS_WITH_BOS, "/v1"),
+    ("vllm", "image"): Row(OPENAI_IMAGES, "/v1"),
     ("llamacpp", "chat"): Row(CHAT, "/v1"),
     ("llamacpp", "raw"): Row(COMPLETIONS, "/v1"),
     ("sglang", "chat"): Row(CHAT, "/v1"),
     ("sglang", "raw"): Row(COMPLETIONS, "/v1"),
+    ("sglang", "image"): Row(OPENAI_IMAGES, "/v1"),
     ("transformers", "chat"): Row(CHAT, "/v1"),
     ("toolkit", "raw"): Row(TOOLKIT),
     ("toolkit", "image"): Row(HF_IMAGE, "/"),
     ("openai", "chat"): Row(CHAT, "/v1"),
     ("openai", "raw"): Row(COMPLETIONS, "/v1"),
+    ("openai", "image"): Row(OPENAI_IMAGES, "/v1"),
     ("unknown", "chat"): Row(CHAT, "/v1"),
     ("unknown", "raw"): Row(COMPLETIONS, "/v1"),
+    ("unknown", "image"): Row(OPENAI_IMAGES, "/v1"),
 }
 
 # The API that a full path names; it decides the dialect whatever the server is.
@@ -84,6 +115,7 @@ PATHS: Final[Mapping[str, Dialect]] = {
     "completions": COMPLETIONS,
     "tgi": TGI,
     "toolkit": TOOLKIT,
+    "images": OPENAI_IMAGES,
 }
 
 # Providers behind the router that take a raw prompt, and the base of their OpenAI-like API there
@@ -96,6 +128,13 @@ RAW_PROVIDERS: Final[Mapping[str, Row]] = {
     "hf-inference": Row(TGI, "/hf-inference/models", "tgi", "/{id}"),
 }
 
+# Providers behind the router that paint, and where (huggingface_hub, inference/_providers/*.py).
 IMAGE_PROVIDERS: Final[Mapping[str, Row]] = {
+    "fal-ai": Row(FAL, "/fal-ai"),
     "hf-inference": Row(HF_IMAGE, "/hf-inference/models", "router", "/{id}"),
+    "nscale": Row(NSCALE, "/nscale/v1"),
+    "replicate": Row(REPLICATE, "/replicate"),
+    "together": Row(TOGETHER, "/together/v1"),
+    "wavespeed": Row(WAVESPEED, "/wavespeed"),
+    "zai-org": Row(ZAI, "/zai-org"),
 }

@@ -8,6 +8,7 @@ from hfgen.events import Event, Finish, FinishReason, Reasoning, ToolCallDelta, 
 from hfgen.providers.stops import StopStrings
 from hfgen.providers.thinking import Thinking
 from hfgen.wire import END, Marker
+from hfgen.wire_json import MALFORMED, patient
 
 _HIGH_FIRST, _HIGH_LAST = "\ud800", "\udbff"  # first halves of characters, which JSON may cut
 
@@ -34,6 +35,7 @@ class Shape:
         self._resumed = 0
         self._started = False
         self._calls: dict[int, tuple[str, str]] = {}
+        self._arguments: dict[int, list[str]] = {}
         self._other_came = False
         self._half = ""
         self._trim = trim
@@ -60,9 +62,9 @@ class Shape:
         """Whether the answer has its truthful end.
 
         A stream of tool calls may end with `[DONE]` and no reason (recorded from OpenRouter); anything else without a
-        reason is a cut.
+        reason is a cut, and so is a call whose arguments are half of their JSON.
         """
-        return self.finish is not None or (self.closed and bool(self._calls))
+        return self.finish is not None or (self.closed and bool(self._calls) and self._calls_are_whole())
 
     def feed(self, event: Event | Marker) -> Iterable[Event]:
         """What the caller gets of this event now."""
@@ -186,10 +188,16 @@ class Shape:
                 return (event,)
         return ()
 
+    def _calls_are_whole(self) -> bool:
+        """No arguments at all are what some servers send for a function that takes none."""
+        texts = map("".join, self._arguments.values())
+        return all(_is_json(text) for text in texts if text)
+
     def _call(self, delta: ToolCallDelta) -> Iterable[Event]:
         """Name and id are told once for each call, though some servers repeat them with every piece."""
         self._beside += 1
         self._started = True
+        self._arguments.setdefault(delta.index, []).append(delta.arguments)
         told = self._calls.get(delta.index)
         if told is None:
             self._calls[delta.index] = (delta.id, delta.name)
@@ -197,6 +205,14 @@ class Shape:
         self._calls[delta.index] = (told[0] or delta.id, told[1] or delta.name)
         fresh = msgspec.structs.replace(delta, id="" if told[0] else delta.id, name="" if told[1] else delta.name)
         return (fresh,) if fresh.id or fresh.name or fresh.arguments else ()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        patient(text.encode("utf-8", "replace"))
+    except MALFORMED:
+        return False
+    return True
 
 
 def _without_blank_lines(text: str) -> str:

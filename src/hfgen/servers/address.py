@@ -4,6 +4,7 @@ import ipaddress
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -49,8 +50,11 @@ def parse_api_base(url: str) -> Address:
         UsageError: It is no address of an HTTP server, or carries what belongs elsewhere.
     """
     parts = _split(url.strip())
-    if parts.hostname == _RETIRED:
-        parts = _moved(parts)
+    return _address(_moved(parts) if parts.hostname == _RETIRED else parts)
+
+
+@lru_cache(maxsize=256)
+def _address(parts: SplitResult) -> Address:
     origin = origin_of(parts.geturl())
     whole = parts.path.rstrip("/")
     for pattern, api in _APIS:
@@ -60,6 +64,7 @@ def parse_api_base(url: str) -> Address:
     return Address(origin + whole)
 
 
+@lru_cache(maxsize=256)
 def _split(text: str) -> SplitResult:
     if re.search(r"[\s\\<>\"]|[^\x20-\x7e]", text):  # urlsplit would drop line ends without a word
         raise UsageError("api_base is no address", hint=_EXAMPLE)

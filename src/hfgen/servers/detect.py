@@ -16,10 +16,11 @@ from hfgen.hub.memory import Memory, fingerprint
 from hfgen.limits import Limits
 from hfgen.redaction import redact
 from hfgen.servers.address import Address, parse_api_base
+from hfgen.servers.tokenizer import forget_tokenizer
 from hfgen.transport.session import Session
 from hfgen.wire import ServerKind, Target, WireRequest, origin_of
 
-__all__ = ["KNOWN", "Address", "ServerFacts", "detect", "parse_api_base"]
+__all__ = ["KNOWN", "Address", "ServerFacts", "detect", "forget", "parse_api_base"]
 
 T = TypeVar("T")
 
@@ -151,6 +152,18 @@ async def detect(
     if origin_of(address.root) == origin_of(router_endpoint()):
         return ServerFacts("router")
     return await known.get((address.root, fingerprint(token)), lambda: _find_out(session, address.root, token))
+
+
+def forget(base: str) -> None:
+    """Another server may answer at an address from now on: the next call finds out which.
+
+    Args:
+        base: The server's root, or an address below it.
+    """
+    for root, asker in KNOWN.known():
+        if f"{base}/".startswith(f"{root}/"):
+            KNOWN.forget((root, asker))
+    forget_tokenizer(base)
 
 
 async def _find_out(session: Session, root: str, token: str | None) -> ServerFacts:

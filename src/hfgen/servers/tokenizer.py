@@ -1,4 +1,4 @@
-"""What a server's own tokenizer does, asked of the server: whether it adds the BOS, and how it renders a conversation.
+"""What a server's own tokenizer does, asked of the server: the BOS, the tokens of a text, a rendered conversation.
 
 Sources: TGI router/src/server.rs (`/tokenize`, `/chat_tokenize`); llama.cpp tools/server/README.md (`/tokenize`); vLLM
 entrypoints/serve/tokenize (`/tokenizer_info`, there only with --enable-tokenizer-info-endpoint).
@@ -60,6 +60,30 @@ async def adds_bos(session: Session, target: Target, bos: str) -> bool | None:
     key = (target.base, bos, fingerprint(target.token))
     (answer,) = await _ADDS_BOS.get(key, lambda: _ask_bos(session, target, bos))
     return answer
+
+
+def forget_tokenizer(base: str) -> None:
+    """Forget what the server's tokenizer does; `base` is its root, or an address below it."""
+    for key in _ADDS_BOS.known():
+        if f"{base}/".startswith(f"{key[0]}/"):
+            _ADDS_BOS.forget(key)
+
+
+async def plain_tokens(session: Session, target: Target, text: str) -> list[tuple[int, bytes]] | None:
+    """The tokens of a text as its writer spelt it, each with its number and bytes; None where nobody tells.
+
+    llama.cpp is asked not to read special tokens; a build that does so all the same shows it by the bytes.
+    """
+    if target.kind != "llamacpp":
+        return None
+    body = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
+    said = await _ask(session, target, "/tokenize", body, _Pieces)
+    return None if said is None else [(token.id, _bytes(token.piece)) for token in said.tokens]
+
+
+def _bytes(piece: str | list[int]) -> bytes:
+    """Of a piece that is no text by itself llama.cpp lists the bytes."""
+    return piece.encode() if isinstance(piece, str) else bytes(byte & 0xFF for byte in piece)
 
 
 async def template_of(session: Session, target: Target) -> ModelFacts | None:

@@ -2,15 +2,11 @@
 
 import asyncio
 import ssl
-import time
-from dataclasses import dataclass, field
 from functools import cache
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 from hfgen.errors import UsageError
 from hfgen.transport.proxies import is_socks
-from hfgen.transport.silence import HeadWait
 from hfgen.version import __version__
 
 if TYPE_CHECKING:
@@ -18,27 +14,6 @@ if TYPE_CHECKING:
 
 # Small, for while less than this waits aiohttp asks its transport to go on, at each HTTP chunk that is taken.
 _BUFFER: Final = 2**14
-_ROUND_TRIP: Final = 1.0  # seconds; later it was the server that gave up
-
-
-@dataclass(slots=True)
-class Course:
-    """What becomes known of one request on its way.
-
-    Attributes:
-        wait: Told when there is a connection.
-        reused: The connection was kept from an earlier request.
-        began: When the request was sent.
-    """
-
-    wait: HeadWait
-    reused: bool = False
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def stale(self) -> bool:
-        """Whether a failure now is most likely that of a connection which the server had closed before."""
-        return self.reused and time.monotonic() - self.began < _ROUND_TRIP
 
 
 class Connections:
@@ -64,7 +39,7 @@ class Connections:
             self._loop = loop
         key = proxy if proxy is not None and is_socks(proxy) else ""
         if key not in self._clients:
-            self._clients[key] = _client(_connector(key))
+            self._clients[key] = new_client(_connector(key))
         return self._clients[key]
 
     async def close(self) -> None:
@@ -78,7 +53,8 @@ class Connections:
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(client.close(), loop))
 
 
-def _client(connector: "aiohttp.BaseConnector") -> "aiohttp.ClientSession":
+def new_client(connector: "aiohttp.BaseConnector") -> "aiohttp.ClientSession":
+    """A client on a connector, with nothing added to requests that hfgen does not add itself."""
     import aiohttp  # noqa: PLC0415
 
     return aiohttp.ClientSession(
@@ -87,43 +63,25 @@ def _client(connector: "aiohttp.BaseConnector") -> "aiohttp.ClientSession":
         auto_decompress=False,  # `coding` does it in bounded pieces
         read_bufsize=_BUFFER,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # `silence` times all of it
-        trace_configs=[_tracing()],
         trust_env=False,  # .netrc must not add credentials; the proxy variables are read in `proxies`
         headers={"User-Agent": f"hfgen/{__version__}", "Accept-Encoding": "identity"},
     )
 
 
 def _connector(socks: str) -> "aiohttp.BaseConnector":
-    import aiohttp  # noqa: PLC0415
+    from hfgen.transport.pool import Pool  # noqa: PLC0415 - aiohttp is slow to import
 
     if not socks:
-        return aiohttp.TCPConnector(limit=0)
+        return Pool(limit=0)
     try:
         from aiohttp_socks import ProxyConnector  # noqa: PLC0415
     except ImportError as error:
         raise UsageError(f"a SOCKS proxy needs one more package: {error}", hint="pip install 'hfgen[socks]'") from error
-    return ProxyConnector.from_url(socks, limit=0)  # pyright: ignore[reportUnknownMemberType]
 
+    class SocksPool(Pool, ProxyConnector):
+        pass
 
-def _tracing() -> "aiohttp.TraceConfig":
-    import aiohttp  # noqa: PLC0415
-
-    config = aiohttp.TraceConfig()
-    config.on_connection_create_end.append(_created)
-    config.on_connection_reuseconn.append(_reused)
-    return config
-
-
-async def _created(_client: object, context: SimpleNamespace, _params: object) -> None:
-    course: Course = context.trace_request_ctx
-    course.reused = False
-    course.wait.connected()
-
-
-async def _reused(_client: object, context: SimpleNamespace, _params: object) -> None:
-    course: Course = context.trace_request_ctx
-    course.reused = True
-    course.wait.connected()
+    return SocksPool.from_url(socks, limit=0)  # pyright: ignore[reportUnknownMemberType]
 
 
 @cache

@@ -29,11 +29,11 @@ def proxy_for(url: str) -> str | None:
     Raises:
         UsageError: What it names is no proxy: going without would show the user's address where it was to be hidden.
     """
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
-
     parts = urlsplit(url)
     if _is_loopback(parts.hostname or ""):
         return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow to import, and not for the loopback
+
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from hfgen.errors import HfgenError, ServerError
 from hfgen.limits import Limits
-from hfgen.transport.coding import coding
+from hfgen.transport.coding import PIECE, SMALL_PIECE, Identity, coding
 from hfgen.transport.failures import failure
 from hfgen.transport.silence import Silence
 from hfgen.transport.sse import EventDecoder, looks_like_events
@@ -16,10 +16,17 @@ from hfgen.wire import Body, Frame
 if TYPE_CHECKING:
     import aiohttp
 
-_LARGEST_BODY: Final = 64 * 2**20
 _LARGEST_ERROR: Final = 64 * 2**10
+_MANY: Final = 2**12
 _PATIENCE: Final = 10.0  # seconds for the words of an error: its status alone is an answer
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid")
+
+
+class TooLarge(ServerError):
+    """A body beyond the size that was allowed; it would be no smaller the next time."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body is larger than {most} bytes: it is not read", status=413)
 
 
 class HttpAnswer:
@@ -28,14 +35,21 @@ class HttpAnswer:
     What kind of body it is its first bytes decide as much as its header: servers and proxies mislabel both ways.
     """
 
-    def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
+    def __init__(
+        self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float, largest: int
+    ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
-        self.request_id = next((response.headers[name] for name in _ID_HEADERS if name in response.headers), "")
         self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self._incoming = Incoming(response, limits, name, since)
+        self._largest = largest
         self._decoder: EventDecoder | None = None
         self._ended = False
+
+    @property
+    def request_id(self) -> str:
+        """The server's own name for the request, "" where it gives none."""
+        return next((self.headers[name] for name in _ID_HEADERS if name in self.headers), "")
 
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body.
@@ -55,8 +69,11 @@ class HttpAnswer:
                 return await self._begin()
             while chunk := await self._incoming.chunk():
                 if frames := decoder.feed(chunk):
+                    self._incoming.coding.piece = PIECE
                     return frames
                 silence.bare()
+                self._incoming.coding.piece = SMALL_PIECE
+                await asyncio.sleep(0)  # more may be there already: others have their turn in between
         finally:
             silence.end()
         self._ended = True
@@ -68,7 +85,7 @@ class HttpAnswer:
         head, events = b"", None
         while events is None and (chunk := await self._incoming.chunk()):
             self._incoming.silence.bare()
-            head += chunk
+            head = _without_blank_lines(head + chunk)
             events = looks_like_events(head, declared=declared)
         if events or (events is None and declared):
             self._decoder = EventDecoder()
@@ -77,7 +94,11 @@ class HttpAnswer:
         media_type = self.media_type
         if declared:
             media_type = "text/html" if head.lstrip()[:1] == b"<" else "application/json"
-        return (Body(media_type, await self._incoming.whole(_LARGEST_BODY, head)),)
+        return (Body(media_type, await self._incoming.whole(self._largest, head)),)
+
+    def bare(self) -> None:
+        """What was read last held nothing: it counts as a comment does."""
+        self._incoming.silence.resume()
 
     async def whole(self, most: int) -> bytes:
         """The whole body, of at most `most` bytes."""
@@ -92,14 +113,28 @@ class HttpAnswer:
         self._incoming.silence.close()
 
 
+def _without_blank_lines(head: bytes) -> bytes:
+    """One line end for the many that a body begins with: no reader makes more of them, and they may come for long."""
+    if len(head) < _MANY:
+        return head
+    text = head.lstrip(b"\r\n")
+    return head if len(text) == len(head) else b"\n" + text
+
+
 class Incoming:
-    """The bytes of a body as they come: undone where compressed, and every failure in our own words."""
+    """The bytes of a body as they come: undone where compressed, and every failure in our own words.
+
+    Attributes:
+        silence: Times it.
+        coding: What undoes a compression, and cuts into pieces.
+    """
 
     def __init__(self, response: "aiohttp.ClientResponse", limits: Limits, name: str, since: float) -> None:
         self.silence = Silence(response.content, limits, since)
         self._content = response.content
         self._name = name
-        self._coding = coding(response.headers.get("Content-Encoding", ""))
+        self.coding = coding(response.headers.get("Content-Encoding", ""))
+        self._plain = isinstance(self.coding, Identity)
         self._pieces: Iterator[bytes] = iter(())
 
     async def chunk(self) -> bytes:
@@ -107,12 +142,22 @@ class Incoming:
         if piece := next(self._pieces, b""):
             await asyncio.sleep(0)  # of a large chunk: others have their turn in between
             return piece
-        while chunk := await self._arrived():
-            self._pieces = self._coding.pieces(chunk)
+        while True:
+            chunk, broken = b"", None
+            try:
+                chunk = await self._content.readany()
+            except Exception as error:  # noqa: BLE001 - no foreign exception passes
+                broken = error
+            if broken is not None:
+                chunk = self._before(broken)
+            if not chunk:
+                self.coding.end()
+                return b""
+            if self._plain and len(chunk) <= self.coding.piece:  # nearly always
+                return chunk
+            self._pieces = self.coding.pieces(chunk)
             if piece := next(self._pieces, b""):
                 return piece
-        self._coding.end()
-        return b""
 
     async def whole(self, most: int, begun: bytes = b"") -> bytes:
         """All that comes, of at most `most` bytes.
@@ -121,12 +166,14 @@ class Incoming:
             ServerError: It is larger.
         """
         data = bytearray(begun)
+        self.coding.piece = PIECE
         self.silence.begin()
         try:
             while chunk := await self.chunk():
                 data += chunk
                 if len(data) > most:
-                    raise ServerError(f"the body is larger than {most} bytes: it is not read")
+                    data.clear()  # the error's traceback would keep them for as long as it lives
+                    raise TooLarge(most)
                 if chunk.isspace():  # what servers send to keep a connection open while they work
                     self.silence.bare()
                 else:
@@ -140,16 +187,11 @@ class Incoming:
         """End the wait for bytes with an error."""
         self._content.set_exception(reason)
 
-    async def _arrived(self) -> bytes:
-        try:
-            return await self._content.readany()
-        except Exception as error:  # no foreign exception passes
-            if held := self._held():
-                return held
-            if isinstance(error, HfgenError):
-                raise
-            reason = failure(error, self._name)
-        raise reason
+    def _before(self, error: Exception) -> bytes:
+        """What came before the error, which is raised where nothing did."""
+        if held := self._held():
+            return held
+        raise error if isinstance(error, HfgenError) else failure(error, self._name)
 
     def _held(self) -> bytes:
         """What came before the connection broke: aiohttp would raise first, and the text would be lost."""

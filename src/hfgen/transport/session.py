@@ -5,17 +5,20 @@ aiohttp is imported when a session is first used, and in `transport` only.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from urllib.parse import urljoin
 
 from hfgen.answers import error_of_answer
-from hfgen.errors import HfgenError, ServerError, SessionClosed
+from hfgen.errors import HfgenError, ModelNotSupportedError, ResponseError, ServerError, SessionClosed
 from hfgen.limits import Limits
 from hfgen.redaction import conceal
-from hfgen.transport.connections import Connections, Course, tls
+from hfgen.transport.connections import Connections, tls
+from hfgen.transport.course import COURSE, Course
 from hfgen.transport.failures import died_unanswered, failure
+from hfgen.transport.fetching import LONGEST, Resolve, Way, bounded, checked, impatient, resolve, unfetched
 from hfgen.transport.proxies import checked_proxy, is_socks, proxy_for
 from hfgen.transport.reading import HttpAnswer, error_body
 from hfgen.transport.silence import HeadWait
@@ -29,6 +32,9 @@ _MOST_STALE: Final = 3
 _LARGEST_BODY: Final = 64 * 2**20
 _RECV: Final = 2**16
 
+if TYPE_CHECKING:
+    _Door: TypeAlias = "Callable[[str], Awaitable[tuple[aiohttp.ClientSession, str | None]]]"
+
 
 class Session:
     """Connections that many calls share; `async with Session() as session:`, or `close()` it.
@@ -37,12 +43,14 @@ class Session:
 
     Args:
         proxy: URL of an HTTP or SOCKS proxy for every request; else the usual environment variables decide.
+        resolver: Finds the addresses of the hosts that pictures are fetched from.
 
     Raises:
         UsageError: `proxy` is no URL of a proxy.
     """
 
-    def __init__(self, *, proxy: str | None = None) -> None:
+    def __init__(self, *, proxy: str | None = None, resolver: Resolve = resolve) -> None:
+        self._resolver = resolver
         self._proxy = checked_proxy(proxy)
         self._connections = Connections()
         self._waits: set[HeadWait | HttpAnswer] = set()
@@ -73,6 +81,37 @@ class Session:
             TimedOut: No connection or no head within the limits.
             HfgenError: The answer is an error, by its status.
         """
+        async with self._opened(request, target, limits, self._door) as answer:
+            yield answer
+
+    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+        """What lies at an address that came over the wire; see `fetching` for where it may lie.
+
+        Raises:
+            BadPicture: Nothing may be fetched there, or it is too large.
+            ServerError: The host answers with an error.
+            HfgenError: As `open`.
+        """
+        host = checked(url)[0]
+        request = WireRequest(url, method="GET", headers={"Accept": "image/*"})
+        way = Way(target, self._proxy, self._connections, self._resolver)
+        try:
+            async with (
+                asyncio.timeout(LONGEST),
+                way,
+                self._opened(request, replace(target, label=host), impatient(limits), way.client) as answer,
+            ):
+                return await bounded(answer, most)
+        except (TimeoutError, ResponseError, ModelNotSupportedError) as error:
+            failed = unfetched(error, host)
+            if failed is error:
+                raise
+            raise failed from error
+
+    @contextlib.asynccontextmanager
+    async def _opened(
+        self, request: WireRequest, target: Target, limits: Limits, door: "_Door"
+    ) -> AsyncGenerator[HttpAnswer, None]:
         wait = HeadWait(target.name, limits)
         self._waits.add(wait)
         try:
@@ -80,14 +119,14 @@ class Session:
                 if request.delay:
                     await asyncio.sleep(request.delay)
                 wait.begin()
-                response = await self._send(request, target, wait)
+                response = await self._send(request, target, wait, door)
         finally:
             self._waits.discard(wait)
         try:
             if not 200 <= response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
                 raise await _refused(response)
             _ask_for_less(response)
-            answer = HttpAnswer(response, limits, target.name, wait.since)
+            answer = HttpAnswer(response, limits, target.name, wait.since, request.largest)
             self._waits.add(answer)
             try:
                 yield answer
@@ -109,11 +148,13 @@ class Session:
         async with self.open(request, target, limits) as answer:
             return Body(answer.media_type, await answer.whole(most))
 
-    async def _send(self, request: WireRequest, target: Target, wait: HeadWait) -> "aiohttp.ClientResponse":
+    async def _send(
+        self, request: WireRequest, target: Target, wait: HeadWait, door: "_Door"
+    ) -> "aiohttp.ClientResponse":
         """Send, and follow the few redirects that are safe to follow."""
         url, status = request.url, 0
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await self._send_to(url, request, target, wait)
+            response = await self._send_to(url, request, target, wait, door)
             where = _redirect(response, request)
             if where is None:
                 return response
@@ -124,7 +165,7 @@ class Session:
         )
 
     async def _send_to(
-        self, url: str, request: WireRequest, target: Target, wait: HeadWait
+        self, url: str, request: WireRequest, target: Target, wait: HeadWait, door: "_Door"
     ) -> "aiohttp.ClientResponse":
         """Send once, and again at once where a kept connection turns out to have been closed by the server meanwhile.
 
@@ -132,10 +173,10 @@ class Session:
         """
         for remaining in range(_MOST_STALE, -1, -1):
             course = Course(wait)
+            sending = COURSE.set(course)
             wait.connecting()
             try:
-                proxy = self._proxy or proxy_for(url)
-                client = await self._connections.client(proxy)
+                client, proxy = await door(url)
                 return await client.request(
                     request.method,
                     url,
@@ -144,7 +185,6 @@ class Session:
                     allow_redirects=False,
                     proxy=None if proxy is None or is_socks(proxy) else proxy,
                     ssl=tls() if url.startswith("https:") else True,
-                    trace_request_ctx=course,
                 )
             except HfgenError:
                 raise
@@ -152,8 +192,14 @@ class Session:
                 if remaining and course.stale and died_unanswered(error):
                     continue
                 reason = failure(error, target.name)
+            finally:
+                COURSE.reset(sending)
             raise reason
         raise AssertionError  # the last round returns or raises
+
+    async def _door(self, url: str) -> "tuple[aiohttp.ClientSession, str | None]":
+        proxy = self._proxy or proxy_for(url)
+        return await self._connections.client(proxy), proxy
 
 
 def _headers(url: str, request: WireRequest, target: Target) -> dict[str, str]:
@@ -178,7 +224,7 @@ def _redirect(response: "aiohttp.ClientResponse", request: WireRequest) -> str |
         return None
     if not where.startswith(("http://", "https://")):
         return None
-    if request.method == "GET":
+    if request.method == "GET" and not request.stays:
         return where
     return where if origin == origin_of(request.url) and response.status in (307, 308) else None
 

@@ -5,6 +5,7 @@ or a process that was stopped, for longer than the limit has heard nothing, and 
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _LOOKS: Final = 10  # turns of the loop: enough for bytes to go from the socket through TLS and the parser to the reader
+_TICK: Final = 0.001  # seconds; a timer may fire so much too early
 
 
 class HeadWait:
@@ -32,6 +34,11 @@ class HeadWait:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
+        self._fires = math.inf
+        self._due = math.inf
+        self._limit = 0.0
+        self._looks = _LOOKS
+        self._error: Callable[[float], HfgenError] = self._no_connection
         self._reason: HfgenError | None = None
         self.since = self._loop.time()
 
@@ -69,20 +76,34 @@ class HeadWait:
             self._task.cancel()
 
     def _set(self, since: float, limit: float | None, error: Callable[[float], HfgenError]) -> None:
+        """Time this wait; a timer that fires before stays, and is set again when it does."""
+        self._limit, self._error, self._looks = limit or 0.0, error, _LOOKS
+        self._due = math.inf if limit is None else since + limit
+        if self._due < self._fires:
+            self._arm()
+
+    def _arm(self) -> None:
         self._stop()
-        if limit is not None:
-            self._timer = self._loop.call_at(since + limit, self._expire, error, limit, _LOOKS)
+        self._fires = self._due
+        self._timer = self._loop.call_at(self._due, self._fire)
 
     def _stop(self) -> None:
+        self._fires = math.inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _expire(self, error: Callable[[float], HfgenError], limit: float, looks: int) -> None:
-        if looks:
-            self._timer = self._loop.call_soon(self._expire, error, limit, looks - 1)
+    def _fire(self) -> None:
+        self._fires = 0.0
+        if self._due == math.inf:
+            self._stop()
+        elif self._due > self._loop.time() + _TICK:
+            self._arm()
+        elif self._looks:
+            self._looks -= 1
+            self._timer = self._loop.call_soon(self._fire)
         else:
-            self.give_up(error(limit))
+            self.give_up(self._error(self._limit))
 
     def _no_connection(self, limit: float) -> HfgenError:
         return TimedOut(
@@ -100,8 +121,9 @@ class HeadWait:
 class Silence:
     """Ends the reading of a body that has waited too long, by one timer that is set again only when it fires.
 
-    Bytes that hold nothing (comments) prolong the wait, but to no more than twice the limit: a server that pings for
-    ever and says nothing is silent too. The first wait counts from the request, as `limits.first_token` does.
+    What holds nothing (comments, events without a payload) prolongs the wait, but to no more than twice the limit: a
+    server that pings for ever and says nothing is silent too. The first wait counts from the request, as
+    `limits.first_token` does.
     """
 
     def __init__(self, content: "aiohttp.StreamReader", limits: Limits, since: float) -> None:
@@ -109,6 +131,7 @@ class Silence:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._first = True
+        self._came = False  # something since the wait before
         self._waiting = False
         self._since = since
         self._heard = 0.0
@@ -118,12 +141,13 @@ class Silence:
 
     def begin(self) -> None:
         """A wait for something to read begins."""
+        self._heard = now = self._loop.time()
+        if self._came:
+            self._since = now
+            self._first = self._came = False
         limit = self._limit
         if limit is None:
             return
-        self._heard = self._loop.time()
-        if not self._first:
-            self._since = self._heard
         self._waiting = True
         due = self._next(limit)
         if self._timer is None or self._due > due:  # none runs, or it was set for a longer limit
@@ -135,8 +159,12 @@ class Silence:
             self._heard = self._loop.time()
 
     def end(self) -> None:
-        """The wait is over."""
-        self._waiting = self._first = False
+        """The wait is over: something came."""
+        self._waiting, self._came = False, True
+
+    def resume(self) -> None:
+        """What ended the wait held nothing: the next one goes on from where it began."""
+        self._came = False
 
     def close(self) -> None:
         """Nothing is waited for any more."""
@@ -163,7 +191,7 @@ class Silence:
         if limit is None or self._content.is_eof():
             return
         due = self._next(limit) if self._waiting else self._loop.time() + limit
-        if due > self._loop.time() + 0.001:
+        if due > self._loop.time() + _TICK:
             self._set(due)
         elif self._looks:
             self._looks -= 1

@@ -10,6 +10,7 @@ from hfgen.errors import ServerError
 from hfgen.wire import Frame, Named
 
 _LARGEST: Final = 16 * 2**20
+_LONGEST_HEAD: Final = 2**16  # of blanks alone: who sends more of them is not read in the hope of an answer
 _BOM: Final = b"\xef\xbb\xbf"
 _FIELDS: Final = (b":", b"data:", b"event:", b"id:", b"retry:")
 
@@ -24,7 +25,7 @@ def looks_like_events(head: bytes, *, declared: bool) -> bool | None:
     """
     text = head.removeprefix(_BOM).lstrip(b" \t\r\n" if declared else b"\r\n")
     if not text or _BOM.startswith(text):
-        return None
+        return None if len(head) < _LONGEST_HEAD else declared
     if declared:
         return text[:1] not in (b"{", b"<")
     if text.startswith(_FIELDS):
@@ -46,12 +47,10 @@ class EventDecoder:
         self.last_event_id = ""
         self.retry: int | None = None
         self._largest = largest
-        self._pieces: list[bytes] = []  # of the line that is not ended yet
-        self._held = 0
+        self._line = bytearray()  # the line that is not ended yet; one buffer, for a list of tiny pieces is far larger
         self._swallow_lf = False
         self._at_start = True
-        self._data: list[bytes] = []
-        self._size = 0
+        self._data = bytearray()  # of the event that is not ended yet, each line with its LF
         self._name = ""
         self._id: str | None = None
 
@@ -66,8 +65,9 @@ class EventDecoder:
         if self._swallow_lf and chunk:
             self._swallow_lf = False
             chunk = chunk.removeprefix(b"\n")
-        if b"\r" in chunk:
-            return self._slow(chunk)
+        if b"\r" in chunk:  # it ends its line at once, also where its LF comes with the next chunk
+            self._swallow_lf = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if self._between_events():
             return self._fast(chunk)
         end = chunk.find(b"\n\n") + 2  # the event that is under way goes the long way, the rest need not
@@ -77,13 +77,12 @@ class EventDecoder:
         return frames
 
     def _between_events(self) -> bool:
-        return not (self._pieces or self._data or self._name or self._id is not None)
+        return not (self._line or self._data or self._name or self._id is not None)
 
     def _without_bom(self, chunk: bytes) -> bytes:
-        chunk = b"".join((*self._pieces, chunk))
-        self._pieces, self._held = [], 0
+        chunk = self._begun(chunk)
         if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
-            self._pieces, self._held = [chunk], len(chunk)
+            self._line += chunk
             return b""
         self._at_start = False
         return chunk.removeprefix(_BOM)
@@ -96,7 +95,7 @@ class EventDecoder:
         for block in blocks:
             if block.startswith(b"data:") and b"\n" not in block:
                 frames.append(block[6:] if block[5:6] == b" " else block[5:])
-            else:
+            elif block and (b"\n" in block or block[:1] != b":"):  # line ends and comments say nothing
                 frames.extend(self._slow(block + b"\n\n"))
         if tail:
             frames.extend(self._slow(tail))
@@ -106,49 +105,45 @@ class EventDecoder:
         frames: list[Frame] = []
         start = 0
         while True:
-            end, width = self._line_end(chunk, start)
+            end = chunk.find(b"\n", start)
             if end < 0:
                 break
             line = chunk[start:end]
-            if self._pieces:
-                line = b"".join((*self._pieces, line))
-                self._pieces, self._held = [], 0
-            start = end + width
+            if self._line:
+                line = self._begun(line)
+            start = end + 1
             if line:
                 self._field(line)
             else:
                 self._dispatch(frames)
         if start < len(chunk):
-            self._pieces.append(chunk[start:])
-            self._held += len(chunk) - start
-            self._bound(self._held)
+            self._line += chunk[start:]
+            self._bound(self._line)
         return frames
 
-    def _line_end(self, chunk: bytes, start: int) -> tuple[int, int]:
-        """Where the line ends and how wide its end is; a CR ends it at once, an LF right after is swallowed."""
-        lf = chunk.find(b"\n", start)
-        cr = chunk.find(b"\r", start, lf if lf >= 0 else len(chunk))
-        if cr < 0:
-            return lf, 1
-        if cr + 1 == len(chunk):
-            self._swallow_lf = True
-            return cr, 1
-        return cr, 2 if chunk[cr + 1 : cr + 2] == b"\n" else 1
+    def _begun(self, rest: bytes) -> bytes:
+        """The line that was begun, with its rest."""
+        self._line += rest
+        line = bytes(self._line)
+        self._line = bytearray()
+        return line
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         match name:
             case b"data":
-                self._data.append(value)
-                self._size += len(value) + 1
-                self._bound(self._size)
+                self._data += value
+                self._data += b"\n"
+                self._bound(self._data)
             case b"event":
                 self._name = value.decode("utf-8", "replace")
             case b"id" if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
             case b"retry" if value and value.isdigit():
                 self.retry = int(value[:15])
+            case b"error" if value.startswith(b"{"):  # what old llama.cpp writes in place of an event
+                self._name, self._data = "error", bytearray(value + b"\n")
             case _:
                 pass  # a comment, or a field that nobody defined
 
@@ -157,10 +152,11 @@ class EventDecoder:
             self.last_event_id, self._id = self._id, None
         name, self._name = self._name, ""
         if self._data:
-            data = b"\n".join(self._data)
-            self._data, self._size = [], 0
+            data = bytes(memoryview(self._data)[:-1])
+            self._data = bytearray()
             frames.append(Named(name, data) if name not in ("", "message") else data)
 
-    def _bound(self, size: int) -> None:
-        if size > self._largest:
+    def _bound(self, held: bytearray) -> None:
+        if len(held) > self._largest:
+            held.clear()  # the error's traceback would keep it for as long as it lives
             raise ServerError(f"the server sent an event of more than {self._largest} bytes: it is no token stream")
