@@ -32,7 +32,7 @@ async def test_pictures_are_painted_kept_and_downloaded_with_what_they_were_made
             await page.get_by_role("combobox").fill("me/painter")
             await page.keyboard.press("Enter")
             await page.get_by_label("What to paint").fill("a red fox")
-            await page.get_by_text("16:9").click()
+            await page.get_by_role("radio", name="16:9").check()
             await page.get_by_role("spinbutton", name="Pictures").fill("2")
             await page.get_by_role("spinbutton", name="Seed").fill("7")
             await page.get_by_role("button", name="Paint").click()
