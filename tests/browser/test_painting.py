@@ -35,7 +35,7 @@ async def test_pictures_are_painted_kept_and_downloaded_with_what_they_were_made
             await page.get_by_role("radio", name="16:9").check()
             await page.get_by_role("spinbutton", name="Pictures").fill("2")
             await page.get_by_role("spinbutton", name="Seed").fill("7")
-            await page.get_by_role("button", name="Paint").click()
+            await page.get_by_role("button", name="Paint", exact=True).click()
             pictures = page.locator(".gallery img")
             await pictures.nth(1).wait_for()
             assert await pictures.first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 16
@@ -64,6 +64,6 @@ async def test_an_error_of_the_painter_is_shown(chromium: Any) -> None:
         async with gateway(settings) as url, visiting(chromium, url) as visitor:
             await visitor.page.get_by_role("button", name="Images").click()
             await visitor.page.get_by_label("What to paint").fill("a red fox")
-            await visitor.page.get_by_role("button", name="Paint").click()
+            await visitor.page.get_by_role("button", name="Paint", exact=True).click()
             await visitor.page.get_by_role("alert").filter(has_text="not allowed").wait_for()
             visitor.wrong = [each for each in visitor.wrong if "400" not in each]
