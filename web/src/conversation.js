@@ -16,9 +16,11 @@ export const asked = computed(() => (other.value ? [model.value, other.value] : 
 const answers = computed(() => turns.value.flatMap((turn) => turn.columns.value.map((each) => each.answer.value)));
 export const running = computed(() => answers.value.some((each) => each?.running.value));
 
-/** The request that the model at a place would get now. */
+/** The request that the model at a place would get now, with what is written; else the last one it got. */
 export function requestNow(place = 0) {
-  return body(turns.value, place, draft.value.trim());
+  const [all, question] = [turns.value, draft.value.trim()];
+  if (question || !all.length) return body(all, place, question);
+  return body(all.slice(0, -1), place, all.at(-1).question);
 }
 
 export async function send(text) {

@@ -3,7 +3,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { json } from "./api.js";
 import { copy } from "./clipboard.js";
-import { asked, requestNow, running } from "./conversation.js";
+import { asked, requestNow } from "./conversation.js";
 import { html } from "./html.js";
 import { shortName } from "./models.js";
 
@@ -24,7 +24,7 @@ function Prompt({ place }) {
   const [seen, setSeen] = useState({});
   useSignalEffect(() => {
     const body = requestNow(place); // read here, so that every change of it asks again
-    if (running.value || !body.messages.length) return setSeen({}), undefined;
+    if (!body.messages.length) return setSeen({}), undefined;
     const leaving = new AbortController();
     const timer = setTimeout(() => ask(body, leaving.signal).then((found) => found && setSeen(found)), PAUSE);
     return () => (clearTimeout(timer), leaving.abort());
@@ -39,7 +39,7 @@ function Prompt({ place }) {
 
 function facts({ prompt, token_count: tokens, template, template_name: name, family, trimmed }) {
   const size = tokens === null ? `${prompt.length} characters` : `${tokens} tokens, ${prompt.length} characters`;
-  const source = template ? `rendered by ${[name, template].filter(Boolean).join(" of ")}` : `in the layout of ${family}`;
+  const source = template ? `by the template ${name ? `“${name}” ` : ""}from ${template}` : `in the layout of ${family}`;
   return `${size}, ${source}.${trimmed ? " The oldest turns are left out, as the context is too short for them." : ""}`;
 }
 
