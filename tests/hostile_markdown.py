@@ -56,6 +56,6 @@ HOSTILE = (
     f"| a |\n|---|\n| <img src=x onerror={_SCRIPT}> |",
     f"# <img src=x onerror={_SCRIPT}>",
     f"- [ ] <img src=x onerror={_SCRIPT}>",
-    f"<https://a.test/\"onclick={_SCRIPT}>",
+    f'<https://a.test/"onclick={_SCRIPT}>',
     "<a id=body name=cookie>clobbered</a><img name=getElementById>",
 )

@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway_server import gateway
+from hfgen.gateway.settings import Settings
+from loopback import Server, serving
+from talking_model import Answering, talking
+
 _TELL_VIOLATIONS = """
-addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
+    console.error(`policy: ${violatedDirective} ${blockedURI}`));
 """
 
 
@@ -25,6 +31,24 @@ class Visitor:
 
     async def sees(self, text: str) -> None:
         await self.page.get_by_text(text).first.wait_for()
+
+
+@dataclass
+class Chat(Visitor):
+    """A visit, and the models behind the page."""
+
+    model: Server = field(default_factory=lambda: Server(0))
+
+
+@asynccontextmanager
+async def chatting(browser: Any, answering: Answering, **options: Any) -> AsyncIterator[Chat]:
+    """A visit to a gateway whose models answer with `answering`."""
+    async with (
+        serving(talking(answering)) as model,
+        gateway(Settings(api_base=(model.url,))) as url,
+        visiting(browser, url, **options) as visitor,
+    ):
+        yield Chat(visitor.page, visitor.wrong, visitor.abroad, model)
 
 
 @asynccontextmanager

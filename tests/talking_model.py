@@ -39,7 +39,9 @@ def end(tokens: int, reason: str = "stop") -> str:
     return json.dumps({"choices": [{"index": 0, "delta": {}, "text": "", "finish_reason": reason}], "usage": usage})
 
 
-async def say(visit: Visit, words: Iterable[str], *, thought: str = "", pace: float = 0.0, reason: str = "stop") -> None:
+async def say(
+    visit: Visit, words: Iterable[str], *, thought: str = "", pace: float = 0.0, reason: str = "stop"
+) -> None:
     """One whole answer, a word an event."""
     said = list(words)
     await visit.begin_stream()

@@ -37,19 +37,22 @@ async def llamacpp(visit: Visit) -> None:
 
 
 async def test_the_prompt_follows_what_is_written_and_its_special_tokens_are_coloured(chromium: Any) -> None:
-    async with serving(llamacpp) as server, gateway(Settings(api_base=(server.url,))) as url:
-        async with visiting(chromium, url) as visitor:
-            page = visitor.page
-            await page.get_by_role("button", name="toy").wait_for()
-            await page.get_by_role("button", name="Exact prompt").click()
-            await visitor.sees("The prompt shows up here")
-            await page.locator("#question").fill("Hi <b>you</b>")
-            prompt = page.get_by_label("The exact prompt")
-            await prompt.get_by_text("Hi <b>you</b>").wait_for()
-            assert await prompt.inner_text() == "<s><|user|>Hi <b>you</b></s><|assistant|>"
-            assert await prompt.locator(".special").all_inner_texts() == ["<s>", "<|user|>", "</s>", "<|assistant|>"]
-            await visitor.sees("3 tokens, 41 characters")
-            await page.get_by_role("button", name="Settings").click()
-            await page.get_by_label("System prompt").fill("Be brief.")
-            await page.get_by_role("button", name="Exact prompt").click()
-            await prompt.get_by_text("Be brief.").wait_for()
+    async with (
+        serving(llamacpp) as server,
+        gateway(Settings(api_base=(server.url,))) as url,
+        visiting(chromium, url) as visitor,
+    ):
+        page = visitor.page
+        await page.get_by_role("button", name="toy").wait_for()
+        await page.get_by_role("button", name="Exact prompt").click()
+        await visitor.sees("The prompt shows up here")
+        await page.locator("#question").fill("Hi <b>you</b>")
+        prompt = page.get_by_label("The exact prompt")
+        await prompt.get_by_text("Hi <b>you</b>").wait_for()
+        assert await prompt.inner_text() == "<s><|user|>Hi <b>you</b></s><|assistant|>"
+        assert await prompt.locator(".special").all_inner_texts() == ["<s>", "<|user|>", "</s>", "<|assistant|>"]
+        await visitor.sees("3 tokens, 41 characters")
+        await page.get_by_role("button", name="Settings").click()
+        await page.get_by_label("System prompt").fill("Be brief.")
+        await page.get_by_role("button", name="Exact prompt").click()
+        await prompt.get_by_text("Be brief.").wait_for()

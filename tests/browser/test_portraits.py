@@ -23,7 +23,7 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", _SIZES)
 async def test_the_page_shows_an_answer_of_the_real_model(chromium: Any, tmp_path: Path, name: str) -> None:
-    folder = Path(os.environ.get("HFGEN_PORTRAITS") or tmp_path).resolve()
+    folder = Path(os.environ.get("HFGEN_PORTRAITS") or tmp_path)
     async with gateway(Settings()) as url, visiting(chromium, url, reduced_motion="reduce", **_SIZES[name]) as visitor:
         page = visitor.page
         page.set_default_timeout(60_000)

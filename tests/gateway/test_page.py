@@ -2,7 +2,8 @@
 
 import gzip
 import re
-from pathlib import Path
+from importlib import resources
+from importlib.resources.abc import Traversable
 
 import aiohttp
 import pytest
@@ -17,7 +18,12 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types dompurify"
 )
-PLAYGROUND = Path(__file__).parents[2] / "src" / "hfgen" / "gateway" / "playground"
+PLAYGROUND = resources.files("hfgen.gateway") / "playground"
+
+
+def script() -> Traversable:
+    (found,) = (each for each in PLAYGROUND.iterdir() if each.name.startswith("main-"))
+    return found
 
 
 async def test_the_page_comes_under_a_strict_policy_and_is_never_kept() -> None:
@@ -51,29 +57,36 @@ async def test_the_page_holds_nothing_that_its_policy_forbids() -> None:
     page = (PLAYGROUND / "index.html").read_text()
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page))
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://", page)
-    (script,) = PLAYGROUND.glob("main-*.js")
-    assert not re.search(r"\beval\(|new Function\(|document\.write\(", script.read_text())
+    assert not re.search(r"\beval\(|new Function\(|document\.write\(", script().read_text())
 
 
 async def test_the_page_needs_no_key_though_the_api_does() -> None:
     async with gateway(Settings(keys=("secret",))) as url, aiohttp.ClientSession() as client:
-        (script,) = PLAYGROUND.glob("main-*.js")
-        for path, status in (("", 200), (f"/playground/{script.name}", 200), ("/v1/models", 401)):
+        for path, status in (("", 200), (f"/playground/{script().name}", 200), ("/v1/models", 401)):
             async with client.get(url + path) as answer:
                 assert answer.status == status
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "../page.py", "..%2fpage.py", "%2e%2e/%2e%2e/errors.py", "a/b", "", "%00"])
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "../page.py", "..%2fpage.py", "%2e%2e/%2e%2e/errors.py", "a/b", "", "%00"]
+)
 async def test_what_is_no_file_of_the_page_is_not_found(name: str) -> None:
-    async with gateway(Settings()) as url, aiohttp.ClientSession() as client:
-        async with client.get(URL(f"{url}/playground/{name}", encoded=True)) as answer:
-            assert answer.status == 404
+    async with (
+        gateway(Settings()) as url,
+        aiohttp.ClientSession() as client,
+        client.get(URL(f"{url}/playground/{name}", encoded=True)) as answer,
+    ):
+        assert answer.status == 404
 
 
 async def test_a_stranger_s_name_does_not_get_the_page() -> None:
-    async with gateway(Settings()) as url, aiohttp.ClientSession() as client:
-        async with client.get(url, headers={"Host": "evil.test"}) as answer:
-            assert answer.status == 421
+    stranger = {"Host": "evil.test"}
+    async with (
+        gateway(Settings()) as url,
+        aiohttp.ClientSession(headers=stranger) as client,
+        client.get(url) as answer,
+    ):
+        assert answer.status == 421
 
 
 async def test_the_licences_of_what_is_bundled_are_there() -> None:
