@@ -23,8 +23,12 @@ export function current() {
   return sessionStorage.getItem(NAME) ?? "";
 }
 
+/** Whether the key that was given before was not the right one. */
+export const wrong = signal(false);
+
 /** Asks for the key; several that need it wait for the same answer. Resolves to whether one was given. */
 export function ask() {
+  wrong.value = Boolean(current());
   if (!answered) {
     let resolve;
     const promise = new Promise((given) => (resolve = given));

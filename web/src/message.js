@@ -82,11 +82,12 @@ function AnswerView({ turn, column, place, last }) {
 }
 
 function Reasoning({ answer }) {
+  const [open, setOpen] = useState(false); // what is folded costs nothing
   if (!answer.reasoning.value) return null;
   const thinking = answer.running.value && !answer.text.value;
-  return html`<details class="reasoning">
+  return html`<details class="reasoning" onToggle=${(event) => setOpen(event.target.open)}>
     <summary>${thinking ? "Thinking…" : "Thoughts"}</summary>
-    <${Prose} text=${answer.reasoning} running=${answer.running} />
+    ${open && html`<${Prose} text=${answer.reasoning} running=${answer.running} />`}
   </details>`;
 }
 
