@@ -11,7 +11,8 @@ const SAID = { auto: "as the system", light: "light", dark: "dark" };
 
 export function Header() {
   return html`<header class="top">
-    <${IconButton} icon="menu" label="Conversations" class="icon-button narrow" onClick=${() => (drawer.value = true)} />
+    ${tab.value === "chat" && html`<${IconButton} icon="menu" label="Conversations" class="icon-button narrow"
+      onClick=${() => (drawer.value = true)} />`}
     <h1>hfgen</h1>
     <div class="tabs" role="group" aria-label="What to make">
       <${Tab} name="chat" label="Chat" /><${Tab} name="images" label="Images" />

@@ -47,7 +47,7 @@ function Form() {
     <label class="labelled">What to paint
       <textarea class="field" rows="4" placeholder="A lighthouse in the fog, gouache" value=${wish.value} onKeyDown=${keys}
         onInput=${(event) => (wish.value = event.target.value)}></textarea></label>
-    <label class="labelled">And what not
+    <label class="labelled">What to leave out
       <input class="field" value=${picture.value.negative_prompt ?? ""} onInput=${(event) => set("negative_prompt", event.target.value)} /></label>
     <fieldset class="ratios"><legend>Aspect ratio</legend>
       ${RATIOS.map((ratio) => html`<label><input type="radio" name="ratio" checked=${picture.value.aspect_ratio === ratio}

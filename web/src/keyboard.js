@@ -3,6 +3,7 @@ import { running, stop, turns } from "./conversation.js";
 import { Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { picking } from "./models.js";
+import { cancel } from "./painting.js";
 import { dialog, drawer, editing, panel, tab } from "./view.js";
 
 const KEYS = [
@@ -31,7 +32,8 @@ export function KeyboardDialog() {
 }
 
 function escape() {
-  if (running.value) stop();
+  if (tab.value === "images") cancel();
+  else if (running.value) stop();
   else if (drawer.value) drawer.value = false;
   else panel.value = null;
 }

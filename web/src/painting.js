@@ -74,8 +74,8 @@ async function hang(item, asked) {
   const bytes = Uint8Array.from(atob(item.b64_json), (char) => char.charCodeAt(0));
   const kind = kindOf(bytes);
   if (!kind) throw new ApiError("What came is no PNG, JPEG, WebP or GIF.");
-  const seed = item.seed ?? asked.seed;
-  const shown = { id: freshId(), blob: new Blob([bytes], { type: kind }), kind, made: Date.now(), asked: { ...asked, seed } };
+  const own = { ...asked, n: 1, seed: item.seed ?? asked.seed }; // what makes this one again
+  const shown = { id: freshId(), blob: new Blob([bytes], { type: kind }), kind, made: Date.now(), asked: own };
   await put("pictures", shown);
   gallery.value = [shown, ...gallery.value];
 }
