@@ -38,8 +38,14 @@ async function licences() {
 }
 
 async function files() {
-  const [script, style, icon] = await Promise.all([bundled("src/main.js"), bundled("style.css"), readFile(join(here, "icon.svg"))]);
-  const names = { script: named("main", "js", script), style: named("style", "css", style), icon: named("icon", "svg", icon) };
+  const script = await bundled("src/main.js");
+  const style = await bundled("style.css");
+  const icon = await readFile(join(here, "icon.svg"));
+  const names = {
+    script: named("main", "js", script),
+    style: named("style", "css", style),
+    icon: named("icon", "svg", icon),
+  };
   const page = (await readFile(join(here, "index.html"), "utf8")).replace(/{{(\w+)}}/g, (_, name) => names[name]);
   return new Map([
     ["index.html", Buffer.from(page)],

@@ -28,8 +28,8 @@ export function Chat() {
   useEffect(() => followGrowth(box.current, along), []);
   return html`<section class="chat" aria-label="Conversation">
     <div class="turns" ref=${box} onScroll=${noted} tabindex="0" role="region" aria-label="Messages">
-      ${all.length ? html`<ol>${all.map((turn, place) =>
-        html`<${TurnView} key=${turn.id} turn=${turn} last=${place === all.length - 1} />`)}</ol>` : html`<${Welcome} />`}
+      ${all.length === 0 && html`<${Welcome} />`}
+      <ol>${all.map((turn) => html`<${TurnView} key=${turn.id} turn=${turn} last=${turn === all.at(-1)} />`)}</ol>
     </div>
     <${Voice} />
     <${Composer} />

@@ -20,7 +20,8 @@ export function Composer() {
       aria-keyshortcuts="Enter" value=${draft.value} onInput=${(event) => (draft.value = event.target.value)}
       onKeyDown=${keys}></textarea>
     ${running.value
-      ? html`<button type="button" class="send" title="Stop (Esc)" aria-label="Stop" onClick=${stop}><${Icon} name="stop" /></button>`
+      ? html`<button type="button" class="send" title="Stop (Esc)" aria-label="Stop"
+        onClick=${stop}><${Icon} name="stop" /></button>`
       : html`<button type="submit" class="send" title="Send (Enter)" aria-label="Send" disabled=${!draft.value.trim()}>
           <${Icon} name="send" /></button>`}
   </form>`;

@@ -21,7 +21,8 @@ function Copies() {
   const text = snippet(form, body.messages.length ? body : { ...body, messages: HELLO }, address("v1"));
   return html`<div class="stack">
     <div class="row" role="group" aria-label="Form">
-      ${FORMS.map((each) => html`<button type="button" aria-pressed=${each === form} onClick=${() => setForm(each)}>${each}</button>`)}
+      ${FORMS.map((each) => html`<button type="button" aria-pressed=${each === form}
+        onClick=${() => setForm(each)}>${each}</button>`)}
     </div>
     <pre class="exact" tabindex="0" aria-label=${`The request for ${form}`}>${text}</pre>
     <div class="row"><button type="button" class="primary" onClick=${() => copy(text)}>Copy</button></div>

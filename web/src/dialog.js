@@ -11,7 +11,8 @@ export function Dialog({ open, title, onClose, children, wide = false }) {
     if (!open && box.current.open) close(box.current);
   }, [open]);
   const outside = (event) => event.target === box.current && onClose();
-  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${name} onClose=${onClose} onClick=${outside}>
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${name} onClose=${onClose}
+    onClick=${outside}>
     <div class="dialog-body">
       <header><h2 id=${name}>${title}</h2><${IconButton} icon="close" label="Close" onClick=${onClose} /></header>
       ${open && children}

@@ -1,4 +1,4 @@
-// What the browser keeps: conversations and pictures in IndexedDB. Where it has none (private windows), nothing is kept.
+// What the browser keeps: conversations and pictures in IndexedDB. Where it has none, nothing is kept.
 
 const STORES = ["conversations", "pictures"];
 let opened = null;

@@ -19,12 +19,14 @@ export function Header() {
     </div>
     ${tab.value === "chat" ? html`<${ChatTools} />` : html`<${PictureTools} />`}
     <${IconButton} icon="keys" label="Keyboard" onClick=${() => (dialog.value = "keys")} />
-    <${IconButton} icon=${theme.value} label=${`Colours: ${SAID[theme.value]}`} onClick=${() => (theme.value = THEMES[theme.value])} />
+    <${IconButton} icon=${theme.value} label=${`Colours: ${SAID[theme.value]}`}
+      onClick=${() => (theme.value = THEMES[theme.value])} />
   </header>`;
 }
 
 function Tab({ name, label }) {
-  return html`<button type="button" aria-pressed=${tab.value === name} onClick=${() => (tab.value = name)}>${label}</button>`;
+  return html`<button type="button" aria-pressed=${tab.value === name}
+    onClick=${() => (tab.value = name)}>${label}</button>`;
 }
 
 function PictureTools() {
@@ -37,13 +39,17 @@ function ChatTools() {
   const compare = () => (other.value ? (other.value = "") : (picking.value = "other"));
   return html`<div class="tab-tools"><div class="chosen-models">
       <${ModelButton} place="model" label="Model" />
-      ${asked.value.length > 1 && html`<span class="versus">and</span><${ModelButton} place="other" label="Model to compare with" />`}
+      ${asked.value.length > 1 && html`<span class="versus">and</span>
+        <${ModelButton} place="other" label="Model to compare with" />`}
     </div>
     <span class="spring"></span>
     <div class="row openers">
-      <${IconButton} icon="columns" label="Compare two models" aria-pressed=${Boolean(other.value)} onClick=${compare} />
-      <${IconButton} icon="prompt" label="Exact prompt" aria-pressed=${panel.value === "prompt"} onClick=${() => toggle(panel, "prompt")} />
-      <${IconButton} icon="sliders" label="Settings" aria-pressed=${panel.value === "settings"} onClick=${() => toggle(panel, "settings")} />
+      <${IconButton} icon="columns" label="Compare two models" aria-pressed=${Boolean(other.value)}
+        onClick=${compare} />
+      <${IconButton} icon="prompt" label="Exact prompt" aria-pressed=${panel.value === "prompt"}
+        onClick=${() => toggle(panel, "prompt")} />
+      <${IconButton} icon="sliders" label="Settings" aria-pressed=${panel.value === "settings"}
+        onClick=${() => toggle(panel, "settings")} />
       <${IconButton} icon="code" label="Copy as a program"
         onClick=${() => (dialog.value = "copies")} />
     </div></div>`;

@@ -10,7 +10,8 @@ export function History() {
   return html`<nav class=${drawer.value ? "history open" : "history"} aria-label="Conversations">
     <div class="row">
       <button type="button" class="new" onClick=${chosen(begin)}><${Icon} name="plus" /> New conversation</button>
-      <${IconButton} icon="close" label="Close the list" class="icon-button narrow" onClick=${() => (drawer.value = false)} />
+      <${IconButton} icon="close" label="Close the list" class="icon-button narrow"
+        onClick=${() => (drawer.value = false)} />
     </div>
     <ul>
       ${kept.value.map((file) => html`<li key=${file.id} class=${file.id === id.value ? "chosen" : ""}>

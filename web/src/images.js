@@ -23,7 +23,8 @@ export function Images() {
     <div class="gallery-box">
       <${Progress} />
       ${failed.value && html`<p class="failure" role="alert">${failed.value}</p>`}
-      ${gallery.value.length === 0 && !progress.value && html`<p class="hint empty">Your pictures hang here, in this browser only.</p>`}
+      ${gallery.value.length === 0 && !progress.value && html`<p class="hint empty">
+        Your pictures hang here, in this browser only.</p>`}
       <ul class="gallery" aria-label="Gallery">
         ${gallery.value.map((each) => html`<li key=${each.id}>
           <button type="button" onClick=${() => setShown(each)}><${Picture} shown=${each} /></button></li>`)}
@@ -45,12 +46,15 @@ function Form() {
   };
   return html`<form class="stack picture-form" onSubmit=${submit}>
     <label class="labelled">What to paint
-      <textarea class="field" rows="4" placeholder="A lighthouse in the fog, gouache" value=${wish.value} onKeyDown=${keys}
+      <textarea class="field" rows="4" placeholder="A lighthouse in the fog, gouache" value=${wish.value}
+        onKeyDown=${keys}
         onInput=${(event) => (wish.value = event.target.value)}></textarea></label>
     <label class="labelled">What to leave out
-      <input class="field" value=${picture.value.negative_prompt ?? ""} onInput=${(event) => set("negative_prompt", event.target.value)} /></label>
+      <input class="field" value=${picture.value.negative_prompt ?? ""}
+        onInput=${(event) => set("negative_prompt", event.target.value)} /></label>
     <fieldset class="ratios"><legend>Aspect ratio</legend>
-      ${RATIOS.map((ratio) => html`<label><input type="radio" name="ratio" checked=${picture.value.aspect_ratio === ratio}
+      ${RATIOS.map((ratio) => html`<label><input type="radio" name="ratio"
+        checked=${picture.value.aspect_ratio === ratio}
         onChange=${() => set("aspect_ratio", ratio)} /><span>${ratio}</span></label>`)}
     </fieldset>
     <div class="fields">${FIGURES.map(([name, label, bounds]) => html`<label class="labelled">${label}
@@ -59,14 +63,16 @@ function Form() {
     ${progress.value
       ? html`<button type="button" class="primary" onClick=${cancel}>Stop</button>`
       : html`<button type="submit" class="primary" disabled=${!wish.value.trim()}>Paint</button>`}
-    ${!painter.value && html`<p class="hint">The gateway lists no model for pictures; choose one above by its name.</p>`}
+    ${!painter.value && html`<p class="hint">
+      The gateway lists no model for pictures; choose one above by its name.</p>`}
   </form>`;
 }
 
 function Progress() {
   if (!progress.value) return null;
   const { share, text } = progress.value;
-  return html`<div class="progress" role="status"><span>${text}${share === null ? "" : ` ${Math.round(share * 100)} %`}</span>
+  const percent = share === null ? "" : ` ${Math.round(share * 100)} %`;
+  return html`<div class="progress" role="status"><span>${text}${percent}</span>
     <progress aria-label="Progress" max="1" value=${share ?? undefined}></progress></div>`;
 }
 

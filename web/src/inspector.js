@@ -30,16 +30,20 @@ function Prompt({ place }) {
     return () => (clearTimeout(timer), leaving.abort());
   });
   if (seen.error) return html`<p class="failure" role="alert">${seen.error}</p>`;
-  if (seen.prompt === undefined) return html`<p class="hint">The prompt shows up here with the first words you write.</p>`;
+  if (seen.prompt === undefined) return html`<p class="hint">
+    The prompt shows up here with the first words you write.</p>`;
   return html`<p class="hint">${facts(seen)} Special tokens are <span class="special">coloured</span>.</p>
     <pre class="exact" tabindex="0" aria-label="The exact prompt">${seen.pieces.map(({ text, special }) =>
       special ? html`<span class="special">${text}</span>` : text)}</pre>
-    <div class="row"><button type="button" onClick=${() => copy(seen.prompt, "Prompt copied")}>Copy the prompt</button></div>`;
+    <div class="row">
+      <button type="button" onClick=${() => copy(seen.prompt, "Prompt copied")}>Copy the prompt</button>
+    </div>`;
 }
 
 function facts({ prompt, token_count: tokens, template, template_name: name, family, trimmed }) {
   const size = tokens === null ? `${prompt.length} characters` : `${tokens} tokens, ${prompt.length} characters`;
-  const source = template ? `by the template ${name ? `“${name}” ` : ""}from ${template}` : `in the layout of ${family}`;
+  const named = name ? `“${name}” ` : "";
+  const source = template ? `by the template ${named}from ${template}` : `in the layout of ${family}`;
   return `${size}, ${source}.${trimmed ? " The oldest turns are left out, as the context is too short for them." : ""}`;
 }
 

@@ -32,7 +32,8 @@ function Page() {
 function Panel() {
   const title = panel.value === "prompt" ? "Exact prompt" : "Settings";
   return html`<aside class="panel" aria-label=${title}>
-    <header><h2>${title}</h2><${IconButton} icon="close" label=${`Close: ${title}`} onClick=${() => (panel.value = null)} /></header>
+    <header><h2>${title}</h2><${IconButton} icon="close" label=${`Close: ${title}`}
+      onClick=${() => (panel.value = null)} /></header>
     ${panel.value === "prompt" ? html`<${Inspector} />` : html`<${Sampling} />`}
   </aside>`;
 }

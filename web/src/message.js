@@ -21,7 +21,7 @@ export function TurnView({ turn, last }) {
   return html`<li class="turn">
     <${Question} turn=${turn} />
     <div class=${columns.length > 1 ? "answers compared" : "answers"}>
-      ${columns.map((column, place) => html`<${AnswerView} turn=${turn} column=${column} place=${place} last=${last} />`)}
+      ${columns.map((column, place) => html`<${AnswerView} ...${{ turn, column, place, last }} />`)}
     </div>
   </li>`;
 }
@@ -70,15 +70,18 @@ function AnswerView({ turn, column, place, last }) {
   return html`<article class="answer" aria-busy=${busy} aria-label=${`Answer of ${answer.model}`}>
     <h2 class="by">${shortName(answer.model) || "model"}</h2>
     <${Reasoning} answer=${answer} />
-    ${answer.text.value
-      ? html`<${Prose} text=${answer.text} running=${answer.running} />`
-      : busy && !answer.reasoning.value && html`<p class="waiting"><span class="visually-hidden">Waiting for the first word</span></p>`}
+    ${answer.text.value && html`<${Prose} text=${answer.text} running=${answer.running} />`}
+    ${busy && !answer.text.value && !answer.reasoning.value && html`<${Waiting} />`}
     ${answer.error.value && html`<p class="failure" role="alert">${answer.error.value}</p>`}
     <footer>
       <${Meters} answer=${answer} />
       ${!busy && html`<${Tools} turn=${turn} column=${column} place=${place} answer=${answer} last=${last} />`}
     </footer>
   </article>`;
+}
+
+function Waiting() {
+  return html`<p class="waiting"><span class="visually-hidden">Waiting for the first word</span></p>`;
 }
 
 function Reasoning({ answer }) {
@@ -111,7 +114,8 @@ function Tools({ turn, column, place, answer, last }) {
   return html`<div class="tools">
     <${Variants} column=${column} />
     <${IconButton} icon="copy" label="Copy the answer" onClick=${() => copy(answer.text.value, "Answer copied")} />
-    ${last && html`<${IconButton} icon="again" label="Answer anew" disabled=${busy} onClick=${() => regenerate(turn, place)} />`}
+    ${last && html`<${IconButton} icon="again" label="Answer anew" disabled=${busy}
+      onClick=${() => regenerate(turn, place)} />`}
     ${last && answer.text.value && html`<button type="button" class="quiet" disabled=${busy}
       title="Go on from the exact end of this answer" onClick=${() => goOn(turn, place)}>
       <${Icon} name="forward" /> Continue</button>`}

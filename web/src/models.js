@@ -31,8 +31,10 @@ export async function load() {
 
 export function ModelButton({ place, label }) {
   const name = PLACES[place].value;
-  return html`<button type="button" class="model-button" aria-haspopup="dialog" onClick=${() => (picking.value = place)}>
-    <span class="visually-hidden">${label}: </span><span class="model-name">${shortName(name) || "Choose a model"}</span>
+  return html`<button type="button" class="model-button" aria-haspopup="dialog"
+    onClick=${() => (picking.value = place)}>
+    <span class="visually-hidden">${label}: </span>
+    <span class="model-name">${shortName(name) || "Choose a model"}</span>
     <span class="model-owner">${ownerOf(name)}</span>
   </button>`;
 }

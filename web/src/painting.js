@@ -26,8 +26,9 @@ export async function paint() {
   failed.value = "";
   progress.value = { share: null, text: "asking" };
   const asked = request();
+  const body = { ...asked, response_format: "b64_json", stream: true };
   try {
-    const response = await call("v1/images/generations", { ...asked, response_format: "b64_json", stream: true }, leaving.signal);
+    const response = await call("v1/images/generations", body, leaving.signal);
     for await (const item of pictures(response)) await hang(item, asked);
   } catch (error) {
     if (error.name !== "AbortError") failed.value = error.message;

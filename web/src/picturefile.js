@@ -17,7 +17,7 @@ export function suffixOf(kind) {
   return kind === "image/jpeg" ? "jpg" : kind.slice("image/".length);
 }
 
-/** The same picture with a text in it: in PNG an `iTXt` chunk, in JPEG a comment; the other kinds are left as they are. */
+/** The picture with a text in it: in PNG an `iTXt` chunk, in JPEG a comment; other kinds are left as they are. */
 export function described(bytes, kind, text) {
   const words = new TextEncoder().encode(text);
   if (kind === "image/png") return spliced(bytes, 33, chunk(words)); // after the signature (8) and IHDR (25)

@@ -20,18 +20,21 @@ export function Sampling() {
       <textarea class="field" rows="4" placeholder="None" value=${system.value}
         onInput=${(event) => (system.value = event.target.value)}></textarea></label>
     <div class="fields">
-      ${FIELDS.map(([name, label, bounds, hint]) => html`<${Figure} key=${name} ...${{ name, label, bounds, hint }} />`)}
+      ${FIELDS.map(([name, ...rest]) => html`<${Figure} key=${name} name=${name} rest=${rest} />`)}
     </div>
     <label class="labelled">Stop at
       <textarea class="field" rows="2" placeholder="One text a line" value=${sampling.value.stop ?? ""}
         onInput=${(event) => set("stop", event.target.value)}></textarea></label>
-    <div class="row"><button type="button" onClick=${() => (sampling.value = {})}>Back to the server's choice</button></div>
+    <div class="row">
+      <button type="button" onClick=${() => (sampling.value = {})}>Back to the server's choice</button>
+    </div>
   </div>`;
 }
 
-function Figure({ name, label, bounds, hint }) {
+function Figure({ name, rest: [label, bounds, hint] }) {
   return html`<label class="labelled" title=${hint}>${label}
-    <input class="field" type="number" inputmode="decimal" placeholder="auto" ...${bounds} value=${sampling.value[name] ?? ""}
+    <input class="field" type="number" inputmode="decimal" placeholder="auto" ...${bounds}
+      value=${sampling.value[name] ?? ""}
       onInput=${(event) => set(name, event.target.value)} /></label>`;
 }
 

@@ -62,14 +62,15 @@ function given(values, indent) {
   return Object.entries(values).map(([name, value]) => `${space}${name}=${literal(value, indent)},`).join("\n");
 }
 
-/** A value as Python writes it. JSON's strings are Python's, but for escaped surrogates, which JSON.stringify leaves whole. */
+/** A value as Python writes it; JSON's strings are Python's too. */
 function literal(value, indent) {
   const inner = " ".repeat(indent + 4);
   if (Array.isArray(value)) {
     return `[\n${value.map((each) => `${inner}${literal(each, indent + 4)},`).join("\n")}\n${" ".repeat(indent)}]`;
   }
   if (value && typeof value === "object") {
-    return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each, indent)}`).join(", ")}}`;
+    const items = Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each, indent)}`);
+    return `{${items.join(", ")}}`;
   }
   return typeof value === "string" ? JSON.stringify(value) : (WORDS.get(value) ?? String(value));
 }

@@ -1,4 +1,4 @@
-// Says answers to screen readers sentence by sentence: a live region that changed with every token could not be followed.
+// Says answers to screen readers by sentences: nobody could follow a live region that changes with every token.
 import { effect, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { turns } from "./conversation.js";

@@ -13,13 +13,19 @@ test("what a shell hands to curl is the very request", () => {
   assert.deepEqual(JSON.parse(words[words.indexOf("-d") + 1]), { ...BODY, stream: true });
 });
 
+// Reads the arguments of the call that has messages, without running it.
+const READ = `
+import ast, json, sys
+calls = [node for node in ast.walk(ast.parse(sys.stdin.read())) if isinstance(node, ast.Call)]
+found = next(call for call in calls if any(each.arg == "messages" for each in call.keywords))
+print(json.dumps({each.arg: ast.literal_eval(each.value) for each in found.keywords if each.arg != "api_key"}))
+`;
+
 for (const form of ["Python", "openai"]) {
   test(`the program for ${form} is Python, and says the very request`, () => {
     const call = snippet(form, BODY, "http://127.0.0.1:8000/v1");
-    const read = "import ast, json, sys; tree = ast.parse(sys.stdin.read()); calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]; "
-      + "found = next(c for c in calls if any(k.arg == 'messages' for k in c.keywords)); "
-      + "print(json.dumps({k.arg: ast.literal_eval(k.value) for k in found.keywords if k.arg != 'api_key'}))";
-    const { stdout, stderr } = spawnSync("python3", ["-c", read], { input: call, env: { ...process.env, PYTHONUTF8: "1" } });
+    const env = { ...process.env, PYTHONUTF8: "1" };
+    const { stdout, stderr } = spawnSync("python3", ["-c", READ], { input: call, env });
     const said = JSON.parse(stdout.toString() || JSON.stringify(stderr.toString()));
     assert.deepEqual(said.messages, BODY.messages);
     assert.equal(said.temperature, 0.5);
