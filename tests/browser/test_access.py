@@ -110,6 +110,22 @@ async def test_nothing_sticks_out_of_a_phone(chromium: Any) -> None:
             assert await visitor.page.evaluate("document.querySelector('main').scrollWidth") <= 390
 
 
+async def test_on_a_phone_two_models_answer_below_each_other_and_the_list_slides_in(chromium: Any) -> None:
+    async with chatting(chromium, writes, **PHONE) as visitor:
+        page = visitor.page
+        await page.get_by_role("button", name=LISTED[0]).wait_for()
+        await page.get_by_role("button", name="Compare two models").click()
+        await page.get_by_role("option", name=LISTED[1]).click()
+        await visitor.ask("Hello")
+        await page.get_by_role("button", name="Continue").nth(1).wait_for()
+        first, second = [await page.locator(".answer").nth(place).bounding_box() for place in (0, 1)]
+        assert second["y"] > first["y"] + first["height"]
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        await page.get_by_role("button", name="Conversations").click()
+        await page.get_by_role("button", name="Hello", exact=True).click()
+        await page.get_by_role("button", name="Hello", exact=True).wait_for(state="hidden")
+
+
 async def test_the_theme_follows_the_system_until_it_is_chosen(chromium: Any) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     async with chatting(chromium, writes, color_scheme="dark") as visitor:

@@ -190,6 +190,38 @@ async def test_conversations_are_kept_and_exported(chromium: Any) -> None:
     assert conversation["turns"][0]["columns"][0]["variants"][0]["text"] == "You said Remember me."
 
 
+async def test_any_request_can_be_had_as_a_program(chromium: Any) -> None:
+    async with chatting(chromium, echo, permissions=["clipboard-read", "clipboard-write"]) as visitor:
+        page = visitor.page
+        await page.get_by_role("button", name=LISTED[0]).wait_for()
+        await page.locator("#question").fill("It's me")
+        await page.get_by_role("button", name="Copy as a program").click()
+        for form, words in (
+            ("curl", "curl --no-buffer http"),
+            ("Python", "create_async_generator"),
+            ("openai", "OpenAI("),
+        ):
+            await page.get_by_role("button", name=form, exact=True).click()
+            program = page.get_by_label(f"The request for {form}")
+            assert words in await program.inner_text()
+            await page.get_by_role("dialog").get_by_role("button", name="Copy", exact=True).click()
+            await page.get_by_role("status").filter(has_text="Copied").wait_for()
+            assert await page.evaluate("navigator.clipboard.readText()") == await program.inner_text()
+
+
+async def test_a_wrong_key_is_asked_for_again(chromium: Any) -> None:
+    async with (
+        serving(talking(echo)) as model,
+        gateway(Settings(api_base=(model.url,), keys=("secret",))) as url,
+        visiting(chromium, f"{url}/#k=guess") as visitor,
+    ):
+        await visitor.sees("does not know the key")
+        await visitor.page.get_by_role("textbox", name="API key").fill("secret")
+        await visitor.page.keyboard.press("Enter")
+        await visitor.page.get_by_role("button", name=LISTED[0]).wait_for()
+        visitor.wrong[:] = [each for each in visitor.wrong if "401" not in each]
+
+
 async def test_the_key_is_asked_for_once_and_kept_nowhere_but_in_the_tab(chromium: Any) -> None:
     async with serving(talking(echo)) as model, gateway(Settings(api_base=(model.url,), keys=("secret",))) as url:
         async with visiting(chromium, url) as visitor:

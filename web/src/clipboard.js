@@ -1,18 +1,8 @@
-// Texts to the clipboard, with a word that it was done.
-import { signal } from "@preact/signals";
-
-/** What was done, for the page's status line. */
-export const notice = signal("");
-let fading = 0;
+// Texts to the clipboard.
+import { tell } from "./notice.js";
 
 export async function copy(text, what = "Copied") {
   tell((await written(text)) ? what : "The browser does not let this page copy");
-}
-
-export function tell(words) {
-  clearTimeout(fading);
-  notice.value = words;
-  fading = setTimeout(() => (notice.value = ""), 2500);
 }
 
 /** A button outside of Preact's tree, for blocks that are drawn by hand. */

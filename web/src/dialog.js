@@ -2,6 +2,7 @@
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { html } from "./html.js";
 import { IconButton } from "./icons.js";
+import { Notice } from "./notice.js";
 
 export function Dialog({ open, title, onClose, children, wide = false }) {
   const box = useRef();
@@ -16,6 +17,7 @@ export function Dialog({ open, title, onClose, children, wide = false }) {
     <div class="dialog-body">
       <header><h2 id=${name}>${title}</h2><${IconButton} icon="close" label="Close" onClick=${onClose} /></header>
       ${open && children}
+      ${open && html`<${Notice} />`}
     </div>
   </dialog>`;
 }

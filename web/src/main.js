@@ -1,7 +1,6 @@
 // The page.
 import { render } from "preact";
 import { Chat } from "./chat.js";
-import { notice } from "./clipboard.js";
 import { refresh } from "./conversation.js";
 import { CopyDialog } from "./copies.js";
 import { Header } from "./header.js";
@@ -14,6 +13,7 @@ import { takeFromFragment } from "./key.js";
 import { KeyDialog } from "./keydialog.js";
 import { KeyboardDialog, listen } from "./keyboard.js";
 import { load, ModelDialog } from "./models.js";
+import { Notice } from "./notice.js";
 import { Sampling } from "./sampling.js";
 import { follow } from "./settings.js";
 import { panel, tab } from "./view.js";
@@ -26,7 +26,7 @@ function Page() {
       ${tab.value === "chat" && panel.value && html`<${Panel} />`}
     </div>
     <${ModelDialog} /><${CopyDialog} /><${KeyboardDialog} /><${KeyDialog} />
-    <p class=${notice.value ? "notice" : "notice gone"} role="status">${notice.value}</p>`;
+    <${Notice} />`;
 }
 
 function Panel() {
