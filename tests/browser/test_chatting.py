@@ -205,7 +205,7 @@ async def test_any_request_can_be_had_as_a_program(chromium: Any) -> None:
             program = page.get_by_label(f"The request for {form}")
             assert words in await program.inner_text()
             await page.get_by_role("dialog").get_by_role("button", name="Copy", exact=True).click()
-            await page.get_by_role("status").filter(has_text="Copied").wait_for()
+            await page.get_by_role("dialog").get_by_role("status").filter(has_text="Copied").wait_for()
             assert await page.evaluate("navigator.clipboard.readText()") == await program.inner_text()
 
 
