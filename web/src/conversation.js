@@ -89,6 +89,7 @@ async function answer(turn, places) {
     const asks = { ...body(before, place, turn.question) };
     return turn.column(place).add(asks.model).run(asks);
   });
+  await keep(at, all); // the question at least, should the tab be closed meanwhile
   await Promise.all(answering);
   await keep(at, all);
 }

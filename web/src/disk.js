@@ -1,4 +1,5 @@
 // What the browser keeps: conversations and pictures in IndexedDB. Where it has none, nothing is kept.
+import { tell } from "./notice.js";
 
 const STORES = ["conversations", "pictures"];
 let opened = null;
@@ -12,8 +13,13 @@ export function all(store) {
   return ask(store, "readonly", (files) => files.getAll()).then((found) => found ?? []);
 }
 
-export function put(store, value) {
-  return ask(store, "readwrite", (files) => files.put(value));
+/** Keeps a value, or says that the browser has no room for it; what is on the screen stays there either way. */
+export async function put(store, value) {
+  try {
+    await ask(store, "readwrite", (files) => files.put(value));
+  } catch (error) {
+    tell(`This browser could not keep it: ${error.message}`);
+  }
 }
 
 export function remove(store, id) {
