@@ -3,14 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
 
 from gateway_server import gateway
 from hfgen.gateway.settings import Settings
 from loopback import Server, serving
 from talking_model import Answering, talking
 
+_AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
     console.error(`policy: ${violatedDirective} ${blockedURI}`));
@@ -76,3 +80,12 @@ async def visiting(browser: Any, url: str, **options: Any) -> AsyncIterator[Visi
         await context.close()
     assert visitor.wrong == []
     assert visitor.abroad == []
+
+
+async def violations(page: Any) -> list[str]:
+    """What axe-core finds wrong for people who see, hear or move less."""
+    if not _AXE.is_file():
+        pytest.skip("axe-core is not here: run npm ci in web/")
+    await page.evaluate(_AXE.read_text())
+    found = await page.evaluate("axe.run()")
+    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]

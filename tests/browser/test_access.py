@@ -1,16 +1,14 @@
 """The playground for everybody: by keyboard, by ear, on a phone, in the dark."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loopback import Visit
-from playground import chatting
+from playground import chatting, violations
 from talking_model import LISTED, say
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
-_AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _TEXT = """# Title
 
 Some *words* with `code`, [a link](https://a.test).
@@ -30,14 +28,6 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 
 async def writes(visit: Visit, asked: dict[str, Any]) -> None:
     await say(visit, [_TEXT], thought="Hm.")
-
-
-async def violations(page: Any) -> list[str]:
-    if not _AXE.is_file():
-        pytest.skip("axe-core is not here: run npm ci in web/")
-    await page.evaluate(_AXE.read_text())
-    found = await page.evaluate("axe.run()")
-    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -8,7 +8,7 @@ import pytest
 from gateway_server import gateway
 from hfgen.gateway.settings import Settings
 from loopback import Visit, serving
-from playground import visiting
+from playground import violations, visiting
 
 pytest.importorskip("hfgen.gateway.prompt", reason="this gateway has no route that shows prompts")
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -52,6 +52,7 @@ async def test_the_prompt_follows_what_is_written_and_its_special_tokens_are_col
         assert await prompt.inner_text() == "<s><|user|>Hi <b>you</b></s><|assistant|>"
         assert await prompt.locator(".special").all_inner_texts() == ["<s>", "<|user|>", "</s>", "<|assistant|>"]
         await visitor.sees("3 tokens, 41 characters")
+        assert await violations(page) == []
         await page.get_by_role("button", name="Settings").click()
         await page.get_by_label("System prompt").fill("Be brief.")
         await page.get_by_role("button", name="Exact prompt").click()

@@ -9,7 +9,7 @@ from gateway_server import gateway
 from hfgen.gateway.settings import Settings
 from loopback import Visit, serving
 from pictures import png
-from playground import visiting
+from playground import violations, visiting
 
 pytest.importorskip("hfgen.gateway.images", reason="this gateway has no route that paints")
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -42,8 +42,10 @@ async def test_pictures_are_painted_kept_and_downloaded_with_what_they_were_made
             await page.reload()
             await page.get_by_role("button", name="Images").click()
             await pictures.nth(1).wait_for()
+            assert await violations(page) == []
             await page.locator(".gallery button").last.click()
             await visitor.sees("16:9")
+            assert await violations(page) == []
             async with page.expect_download() as download:
                 await page.get_by_role("button", name="Download").click()
             name, saved = (await download.value).suggested_filename, (await (await download.value).path()).read_bytes()
