@@ -18,6 +18,7 @@ from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
 from hfgen.gateway.openapi import openapi
+from hfgen.gateway.page import PAGE
 from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
 from hfgen.gateway.prompt import prompt
 from hfgen.gateway.responses import responses
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route(PICTURES + "{name}", shown, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{name:path}", model, methods=["GET"]),
+            *PAGE,
             Route("/", Raw(tasks), methods=["POST"]),
             Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
