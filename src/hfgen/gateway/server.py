@@ -20,7 +20,8 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         UsageError: The address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol is named, as asyncio turns off Nagle's algorithm only then; it would hold a token back for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hfgen.limits import Limits as Patience
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -45,6 +47,7 @@ class Settings:
         image_urls: Pictures in conversations may be named by an address, which the server behind then fetches.
         log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
+        patience: How long the server behind may be silent before the gateway asks it again, or gives up.
         drain: Seconds that running answers get when the gateway is told to stop.
     """
 
@@ -61,4 +64,5 @@ class Settings:
     image_urls: bool = False
     log_text: bool = False
     limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
     drain: float = 30.0

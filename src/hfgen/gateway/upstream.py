@@ -122,12 +122,16 @@ class Upstream:
         return await token_count(seen, self.session)
 
     def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
-        settings = self.settings
+        settings, patience = self.settings, self.settings.patience
         return HuggingFaceInference.create_async_generator(
             route.model or None,
             session=self.session,
             api_base=route.api_base or settings.api_base or None,
             api_key=token or settings.upstream_key,
+            connect_timeout=patience.connect,
+            first_token_timeout=patience.first_token,
+            idle_timeout=patience.idle,
+            total_timeout=patience.total,
             **asked,
         )
 

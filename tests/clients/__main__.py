@@ -1,0 +1,118 @@
+"""Drive the gateway with the clients that people have: `scripts/clients [NAME …] [--home FOLDER] [--budget SECONDS]`.
+
+Each gets an environment of its own, and two gateways: one before a server whose answers are known, which asks for a
+key, and one before the real engine. What does not install within the budget is skipped, and said. `faults`, with the
+authors' catalogue beside the checkout, plays all of it behind the gateway and openai's client in front.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from clients.environments import CLIENTS, Absent, command, python
+from clients.faulty import report
+from clients.scripted import scripted
+from faults.__main__ import SHARED
+
+KEY: Final = "a-key-of-the-tests"
+_FAULTS: Final = "faults"
+_PATIENCE: Final = 90.0  # seconds for one client's program
+
+
+@asynccontextmanager
+async def served(*words: str) -> AsyncIterator[str]:
+    """`hfgen serve` as a process; yields its root."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hfgen", "serve", "--port", "0", *words),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "HF_TOKEN": "", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
+    )
+    assert process.stderr is not None
+    said = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
+    heard = asyncio.create_task(process.stderr.read())  # a full pipe would stop it
+    try:
+        yield said.split()[-1].removesuffix("/v1")
+    finally:
+        process.terminate()
+        await process.wait()
+        log = (await heard).decode()
+        if "Traceback" in log:
+            print(log)
+            raise AssertionError("the gateway failed; its log is above")
+
+
+async def drive(names: list[str], home: Path, budget: float) -> int:
+    """Run each client; the number of those that found something wrong."""
+    began, wrong = time.monotonic(), 0
+    async with (
+        scripted() as upstream,
+        served("--api-base", upstream.url, "--api-key", KEY) as known,
+        served("-m", "local") as real,
+    ):
+        environment = {**os.environ, "GATEWAY": known, "KEY": KEY, "LOCAL": real, "PYTHONWARNINGS": "ignore"}
+        environment.pop("PYTHONPATH", None)
+        for name in names:
+            left = budget - (time.monotonic() - began)
+            wrong += not await _driven(name, home, left, environment)
+    print(f"{len(names)} clients, {wrong} with something wrong, {time.monotonic() - began:.0f} s")
+    return wrong
+
+
+async def _driven(name: str, home: Path, left: float, environment: dict[str, str]) -> bool:
+    """Whether nothing was wrong; what cannot be had is not wrong, but said."""
+    try:
+        if left <= 0:
+            raise Absent("the budget is spent")
+        if name == _FAULTS:
+            return await _faults(home, left)
+        return await _ran(name, home / name.replace(" ", "-"), left, environment)
+    except Absent as why:
+        print(f"{name}: SKIPPED, {why}", flush=True)
+        return True
+
+
+async def _faults(home: Path, left: float) -> bool:
+    if not SHARED.is_dir():
+        raise Absent("the catalogue of faults is kept beside the authors' checkout")
+    interpreter = await asyncio.to_thread(python, CLIENTS["openai"].needs, home / "openai", left)
+    return await report(interpreter, set())
+
+
+async def _ran(name: str, home: Path, left: float, environment: dict[str, str]) -> bool:
+    began = time.monotonic()
+    words = await asyncio.to_thread(command, CLIENTS[name], home, left)
+    installed = time.monotonic()
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, env=environment)
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), _PATIENCE)
+    except TimeoutError:
+        process.kill()
+        said, _ = await process.communicate()
+        said += f"\n  WRONG not done within {_PATIENCE:g} s".encode()
+    took = f"installed in {installed - began:.0f} s, ran {time.monotonic() - installed:.0f} s"
+    print(f"{name}: {took}\n{said.decode().rstrip()}", flush=True)
+    return process.returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    known = [*CLIENTS, _FAULTS]
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(known)}; all of them without any")
+    parser.add_argument("--home", type=Path, help="where the environments are made, and kept for the next time")
+    parser.add_argument("--budget", type=float, default=150.0, help="seconds after which no client is begun")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(known):
+        parser.error(f"no such client: {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory(prefix="hfgen-clients-") as made:
+        return 1 if asyncio.run(drive(given.names or known, given.home or Path(made), given.budget)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
