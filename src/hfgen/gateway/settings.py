@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hfgen.gateway.keys import as_digests
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -36,7 +38,8 @@ class Settings:
         api_base: Servers of one's own that every request goes to; none for Hugging Face and the local model.
         upstream_key: For `api_base`, or the Hugging Face token; None for what huggingface_hub finds.
         names: A caller's name for a model, and the routes that stand in for each other: `local`, `owner/name:provider`.
-        keys: Whoever calls must bring one of them; none for an open gateway, on loopback only.
+        keys: Whoever calls must bring one of them; none for an open gateway, on loopback only. Only their digests are
+            kept (`sha256:…`), which may also be given in their place.
         hosts: Names that a `Host` header may say beside this machine's own.
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
@@ -58,3 +61,11 @@ class Settings:
     log_text: bool = False
     limits: Limits = field(default_factory=Limits)
     drain: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Forget the keys themselves.
+
+        Raises:
+            UsageError: A key is empty.
+        """
+        object.__setattr__(self, "keys", as_digests(self.keys))
