@@ -1,5 +1,6 @@
 """What a caller gets where no answer was made: the errors of the routes, and those of the gateway itself."""
 
+import asyncio
 import logging
 from typing import Final
 
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hfgen.gateway.refusal import Refusal
+from hfgen.gateway.refusal import STOPPED, Refusal
 from hfgen.gateway.telling import CallerGone
 
 _log: Final = logging.getLogger("hfgen.gateway")
@@ -40,6 +41,10 @@ class Porch:
             await self._app(scope, receive, send)
         except Refusal as error:
             await _answer(error, scope["hfgen.request_id"])(scope, receive, send)
+        except asyncio.CancelledError:  # the gateway stops, and this request has had its time
+            if scope["type"] == "http" and not scope.get("hfgen.begun"):
+                await _answer(STOPPED, scope["hfgen.request_id"])(scope, receive, send)
+            raise
         except Exception:
             if scope["type"] != "http":
                 raise
