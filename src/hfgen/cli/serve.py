@@ -43,6 +43,9 @@ SIGTERM lets running answers come to their end, for --drain seconds at most.
 @click.option("--max-tokens", type=click.IntRange(1), help="The longest answer.")
 @click.option("--max-streams", type=click.IntRange(1), help="Answers at once, for each key.")
 @click.option("--rpm", type=click.IntRange(1), help="Requests a minute, for each key.")
+@click.option(
+    "--shared-limits", default="", envvar="HFGEN_SHARED_LIMITS", help="A Redis that several gateways count in."
+)
 @click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
 def command(host: str, port: int, workers: int, **given: Any) -> None:
     """Check what was asked, say where the gateway is, and serve."""
@@ -80,6 +83,7 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
         origins=tuple(origin.rstrip("/").lower() for origin in given["origins"]),
         pass_through_token=given["pass_through_token"],
         limits=Limits(max_tokens=given["max_tokens"], streams=given["max_streams"], per_minute=given["rpm"]),
+        shared_limits=given["shared_limits"],
         drain=given["drain"],
     )
 

@@ -46,6 +46,7 @@ class Settings:
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
         log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
+        shared_limits: The Redis in which several gateways count together (`redis://…`); "" for each alone.
         drain: Seconds that running answers get when the gateway is told to stop.
     """
 
@@ -60,6 +61,7 @@ class Settings:
     pass_through_token: bool = False
     log_text: bool = False
     limits: Limits = field(default_factory=Limits)
+    shared_limits: str = field(default="", repr=False)
     drain: float = 30.0
 
     def __post_init__(self) -> None:
