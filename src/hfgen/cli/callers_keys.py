@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import click
+from click.core import ParameterSource
+
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
@@ -20,10 +23,15 @@ def callers_keys(named: Iterable[str], file: Path | None) -> tuple[str, ...]:
         UsageError: A key is empty, or the file has none or cannot be read.
     """
     given = tuple(named)
-    if given:
+    if given and _typed("keys"):
         aside(f"warning: whoever is on this machine can read --api-key in the list of processes; {_VARIABLE} is safer")
     variable = (key.strip() for key in os.environ.get(_VARIABLE, "").split(","))
     return (*given, *(key for key in variable if key), *(_read(file) if file else ()))
+
+
+def _typed(name: str) -> bool:
+    """Whether an option stands in the command line, and not in a file."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _read(file: Path) -> tuple[str, ...]:

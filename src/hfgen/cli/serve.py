@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ from hfgen.cli.callers_keys import callers_keys
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
-_NEEDED: Final = ("starlette", "uvicorn", "httptools", "prometheus_client")
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
 Serve the API of OpenAI for any client that speaks it, and a page to try it out.
@@ -50,7 +48,8 @@ SIGTERM lets running answers come to their end, for --drain seconds at most.
 def command(host: str, port: int, workers: int, **given: Any) -> None:
     """Check what was asked, say where the gateway is, and serve."""
     _check_installed()
-    from hfgen.gateway.server import listen, serve  # noqa: PLC0415 - brings the web server along
+    from hfgen.gateway.app import create_app  # noqa: PLC0415 - brings the web server along
+    from hfgen.gateway.server import listen, serve  # noqa: PLC0415
     from hfgen.gateway.workers import serve_many  # noqa: PLC0415
 
     chosen = _settings(host, given)
@@ -59,8 +58,9 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
     if workers > 1:
         told = serve_many(chosen, host, listener, workers, lambda: aside(where))
         raise SystemExit(128 + told)
+    app = create_app(chosen)
     aside(where)
-    serve(chosen, listener)
+    serve(app, chosen, listener)
 
 
 def _settings(host: str, given: dict[str, Any]) -> Any:
@@ -105,6 +105,10 @@ def _shown(host: str) -> str:
 
 
 def _check_installed() -> None:
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"the gateway needs {', '.join(missing)}", hint="pip install 'hfgen[gateway]'")
+    try:
+        import httptools  # noqa: F401, PLC0415 - uvicorn names it by a string
+        import prometheus_client  # noqa: F401, PLC0415
+        import starlette  # noqa: F401, PLC0415
+        import uvicorn  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise UsageError(f"the gateway needs {error.name}", hint="pip install 'hfgen[gateway]'") from error

@@ -20,6 +20,7 @@ from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.shares import Allowance, Shares
+from hfgen.gateway.tracing import with_spans
 from hfgen.gateway.upstream import Upstream
 from hfgen.transport.session import Session
 
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=running,
     )
     app.state.upstream = Upstream(chosen, session)
-    return Journal(Porch(Guard(Shares(app, allowance), chosen)), meters)
+    return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
 
 
 def _allowance(settings: Settings) -> Allowance:

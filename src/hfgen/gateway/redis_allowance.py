@@ -69,19 +69,22 @@ class RedisAllowance:
         limits: What one caller may take, of all of them.
         lease: Seconds that an answer counts after the last that was heard of its gateway.
         pause: Seconds before a Redis that did not answer is asked again.
+        patience: Seconds that a request waits for it.
 
     Raises:
         UsageError: The address is none of a Redis.
     """
 
-    def __init__(self, url: str, limits: Limits, lease: float = _LEASE, pause: float = _PAUSE) -> None:
+    def __init__(
+        self, url: str, limits: Limits, *, lease: float = _LEASE, pause: float = _PAUSE, patience: float = _PATIENCE
+    ) -> None:
         try:
             pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] # its keywords have no types
                 url,
                 max_connections=_CONNECTIONS,
-                timeout=_PATIENCE,
-                socket_timeout=_PATIENCE,
-                socket_connect_timeout=_PATIENCE,
+                timeout=patience,
+                socket_timeout=patience,
+                socket_connect_timeout=patience,
                 retry=Retry(NoBackoff(), 0),  # there is no time for it
                 driver_info=None,  # each new connection would look its own version up on the disk
             )
@@ -91,6 +94,7 @@ class RedisAllowance:
         self._limits = limits
         self._lease = lease
         self._pause = pause
+        self._patience = patience
         self._alone = OwnAllowance(limits)
         self._away_until = 0.0
 
@@ -125,7 +129,7 @@ class RedisAllowance:
         most, share = self._limits.streams or 0, self._limits.per_minute or 0
         given = (str(most), str(share), answer, str(self._lease), str(MINUTE))
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 asked = self._redis.eval(_TAKE, 2, _running(caller), _bucket(caller), *given)
                 refused, wait = await cast("Awaitable[tuple[int, bytes]]", asked)
         except _DOWN as error:

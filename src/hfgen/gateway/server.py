@@ -7,7 +7,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from hfgen.errors import UsageError
-from hfgen.gateway.app import create_app
 from hfgen.gateway.connection import Connection
 from hfgen.gateway.logs import write_logs
 from hfgen.gateway.settings import Settings
@@ -61,8 +60,7 @@ def configured(app: ASGIApp, *, drain: float, connections: int) -> uvicorn.Confi
     )
 
 
-def serve(settings: Settings, listener: socket.socket) -> None:
+def serve(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; answers under way then get `settings.drain` seconds to come to their end."""
     write_logs()
-    app = create_app(settings)
     uvicorn.Server(configured(app, drain=settings.drain, connections=settings.limits.connections)).run([listener])

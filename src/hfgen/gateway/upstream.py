@@ -10,6 +10,7 @@ from hfgen.events import Progress
 from hfgen.gateway.names import Route, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
+from hfgen.gateway.tracing import in_span
 from hfgen.providers.huggingface import HuggingFaceInference
 from hfgen.transport.session import Session
 
@@ -41,7 +42,8 @@ class Upstream:
         """
         routes = routes_of(model or self.settings.model, self.settings.names)
         answers = [self._answer(route, asked, token) for route in routes]
-        return answers[0] if len(answers) == 1 else _first_that_answers(answers)
+        events = answers[0] if len(answers) == 1 else _first_that_answers(answers)
+        return in_span(events, model or self.settings.model, asked, next(iter(self.settings.api_base), ""))
 
     def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
         settings = self.settings

@@ -7,6 +7,7 @@ import multiprocessing.synchronize
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -15,6 +16,8 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Final, NoReturn
 
+from hfgen.errors import HfgenError, UsageError
+from hfgen.gateway.app import create_app
 from hfgen.gateway.server import WAITING, listen, serve
 from hfgen.gateway.settings import Settings
 
@@ -47,6 +50,9 @@ def serve_many(settings: Settings, host: str, held: socket.socket, count: int, a
 
     Returns:
         The signal that ended them.
+
+    Raises:
+        UsageError: One of them could not begin, and said why.
     """
     place = _Place(settings, host, held.getsockname()[1], _START.Semaphore(0))
     with held, _until_told() as told:
@@ -54,6 +60,8 @@ def serve_many(settings: Settings, host: str, held: socket.socket, count: int, a
         try:
             if _all_up(place, workers, told):
                 announce()
+            elif not told:
+                raise UsageError("a worker could not begin; it has said why")
             while not told:
                 time.sleep(_LOOK)
                 _start_the_dead_again(place, workers, told)
@@ -99,10 +107,15 @@ def _work(place: _Place) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     threading.Thread(target=_leave_with_the_parent, daemon=True).start()
-    listener = listen(place.host, place.port, shared=True)
+    try:
+        app = create_app(place.settings)
+        listener = listen(place.host, place.port, shared=True)
+    except HfgenError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(error.exit_code) from None
     listener.listen(WAITING)
     place.up.release()
-    serve(place.settings, listener)
+    serve(app, place.settings, listener)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
