@@ -13,6 +13,7 @@ from hfgen import HuggingFaceInference, Session
 from hfgen.events import Event, FinishReason, Logprobs, Progress, Reasoning, TokenLogprob, ToolCallDelta, Usage
 from hfgen.gateway.chat_chunks import DONE, ChatChunks
 from hfgen.gateway.settings import Settings
+from hfgen.messages import Message
 from loopback import Visit, serving
 
 pytestmark = pytest.mark.anyio
