@@ -85,7 +85,7 @@ async def test_all_that_was_asked_reaches_the_server(tmp_path: Path) -> None:
     async with serving(painter) as server:
         code, _, err = await hfgen(
             "image", "--api-base", server.url, "--out", str(tmp_path), "--seed", "7", "--width", "320",
-            "--height", "256", "--negative-prompt", "dogs", "--steps", "4", "--guidance", "3.5",
+            "--height", "256", "--negative-prompt", "dogs", "--steps", "4", "--guidance", "3.5", "--scheduler", "Euler",
             "-o", "extra_data", '{"quality": "high"}', "a fox",
         )  # fmt: skip
     assert (code, err.count("warning:"), "does not take scheduler: it is left out" in err) == (0, 1, True)
