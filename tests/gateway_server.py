@@ -4,21 +4,30 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
 import uvicorn
+from starlette.types import ASGIApp
 
 from hfgen.gateway.app import create_app
+from hfgen.gateway.connection import Connection
+from hfgen.gateway.server import configured
 from hfgen.gateway.settings import Settings
 
 
-@asynccontextmanager
-async def gateway(settings: Settings) -> AsyncIterator[str]:
+def gateway(settings: Settings) -> AbstractAsyncContextManager[str]:
     """Serve until the context ends; yields the gateway's root."""
+    return running(create_app(settings), settings.limits.connections)
+
+
+@asynccontextmanager
+async def running(app: ASGIApp, connections: int = 1000, http: type[Connection] = Connection) -> AsyncIterator[str]:
+    """Serve an app as `hfgen serve` does until the context ends; yields its root."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(settings), log_config=None, timeout_graceful_shutdown=1)
+    config = configured(app, drain=1, connections=connections)
+    config.http = http
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve([listener]))
     while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for

@@ -13,7 +13,7 @@ import msgspec
 from hfgen.redaction import redact
 from hfgen.wire_json import MALFORMED, patient
 
-_LONGEST: Final = 300
+_LONGEST: Final = 200
 _SNIPPET: Final = 120
 _READ: Final = 65536
 _SEARCHED: Final = 8192

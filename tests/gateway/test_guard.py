@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gateway_server import gateway
+from hfgen.errors import UsageError
 from hfgen.gateway.guard import host_of
+from hfgen.gateway.keys import digest
 from hfgen.gateway.settings import Limits, Settings
 from loopback import Visit, serving
 
@@ -30,6 +32,11 @@ async def ask(url: str, headers: dict[str, str] | None = None, method: str = "GE
     async with aiohttp.ClientSession() as client, client.request(method, url, headers=headers, **more) as response:
         raw = await response.read()
         return response.status, json.loads(raw) if raw else dict(response.headers)
+
+
+async def status_of(url: str, headers: dict[str, str]) -> int:
+    async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as response:
+        return response.status
 
 
 @pytest.mark.parametrize(
@@ -104,8 +111,8 @@ async def test_a_named_origin_may_call_and_asks_before() -> None:
         status, headers = await ask(f"{url}/v1/chat/completions", asked, "OPTIONS")
         assert status == 204
         assert headers["Access-Control-Allow-Origin"] == "https://app.test"
-        async with aiohttp.ClientSession() as client:
-            answer = await client.get(f"{url}/health", headers={"Origin": "https://app.test"})
+        origin = {"Origin": "https://app.test"}
+        async with aiohttp.ClientSession() as client, client.get(f"{url}/health", headers=origin) as answer:
             assert answer.headers["Access-Control-Allow-Origin"] == "https://app.test"
             assert "Access-Control-Allow-Credentials" not in answer.headers
 
@@ -191,3 +198,86 @@ async def test_too_many_headers_are_refused() -> None:
     async with gateway(Settings()) as url:
         headers = {f"X-{index}": "x" * 4000 for index in range(12)}
         assert (await ask(f"{url}/health", headers))[0] in (400, 431)
+
+
+async def test_the_host_is_looked_at_before_the_key_the_route_and_the_body() -> None:
+    async with gateway(Settings(keys=("sesame",))) as url:
+        for path in ("/", "/nowhere", "/v1/chat/completions", "/playground/x.js"):
+            status, answer = await ask(f"{url}{path}", {"Host": "evil.test"}, "POST", data=b"x" * 100)
+            assert (status, answer["error"]["code"]) == (421, "unknown_host")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://]:1", "javascript:alert(1)", "https://app.test/"])
+async def test_an_origin_that_is_none_is_refused(origin: str) -> None:
+    async with gateway(Settings(origins=("https://app.test",))) as url:
+        assert (await ask(f"{url}/health", {"Origin": origin}))[0] == 403
+
+
+async def test_a_page_that_may_call_may_also_read_why_it_was_refused() -> None:
+    async with (
+        gateway(Settings(origins=("https://app.test",), keys=("sesame",))) as url,
+        aiohttp.ClientSession(headers={"Origin": "https://app.test"}) as client,
+        client.get(f"{url}/v1/models") as response,
+    ):
+        assert response.status == 401
+        assert response.headers["Access-Control-Allow-Origin"] == "https://app.test"
+        assert response.headers["Vary"] == "Origin"
+
+
+async def test_metrics_and_what_may_be_posted_need_the_key_where_there_is_one() -> None:
+    async with gateway(Settings(keys=("sesame",))) as url:
+        assert (await ask(f"{url}/metrics"))[0] == 401
+        for path in ("/", "/health", "/playground/x"):
+            assert (await ask(f"{url}{path}", {}, "POST", json={"inputs": "Hello"}))[0] == 401
+        assert await status_of(f"{url}/metrics", {"X-Api-Key": "sesame"}) == 200
+
+
+async def test_without_a_token_of_its_own_no_caller_spends_the_gateways() -> None:
+    async with serving(says_hi) as server:
+        settings = Settings(api_base=(server.url,), pass_through_token=True, upstream_key="mine")
+        async with gateway(settings) as url:
+            for wrong in ({}, {"Authorization": "Bearer sesame"}):
+                status, answer = await ask(f"{url}/v1/chat/completions", wrong, "POST", json=HELLO)
+                assert (status, answer["error"]["code"]) == (401, "invalid_api_key")
+        assert not server.visits
+
+
+def test_no_key_is_kept_as_it_is() -> None:
+    settings = Settings(keys=("sesame", "öffne dich"))
+    assert all(key.startswith("sha256:") for key in settings.keys)
+    assert "sesame" not in repr(settings)
+    assert Settings(keys=settings.keys).keys == settings.keys
+
+
+def test_an_empty_key_is_refused() -> None:
+    with pytest.raises(UsageError, match="empty"):
+        Settings(keys=("sesame", ""))
+
+
+async def test_a_key_may_have_any_letters_and_be_given_as_its_digest() -> None:
+    keys = ("öffne dich", digest(b"sesame"))
+    async with gateway(Settings(keys=keys)) as url:
+        _, writer = connection = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: öffne dich\r\n\r\n".encode())
+        assert b" 200 " in await connection[0].readline()
+        writer.close()
+        assert await status_of(f"{url}/metrics", {"X-Api-Key": "sesame"}) == 200
+        assert await status_of(f"{url}/metrics", {"X-Api-Key": keys[1]}) == 401
+
+
+async def test_callers_of_an_open_gateway_share_one_share_whatever_they_call_themselves() -> None:
+    async with (
+        serving(says_hi) as server,
+        gateway(Settings(api_base=(server.url,), limits=Limits(per_minute=1))) as url,
+    ):
+        for name, status in (("a", 200), ("b", 429)):
+            assert (await ask(f"{url}/v1/chat/completions", {"X-Api-Key": name}, "POST", json=HELLO))[0] == status
+
+
+async def test_no_answer_is_longer_than_the_ceiling() -> None:
+    async with serving(says_hi) as server:
+        async with gateway(Settings(api_base=(server.url,), limits=Limits(max_tokens=10))) as url:
+            for asked in ({}, {"max_tokens": 5}, {"max_tokens": 999}, {"max_completion_tokens": 999}):
+                assert (await ask(f"{url}/v1/chat/completions", {}, "POST", json={**HELLO, **asked}))[0] == 200
+        sent = [json.loads(visit.body) for visit in server.visits if visit.path == "/v1/chat/completions"]
+    assert [each.get("max_tokens") or each.get("max_completion_tokens") for each in sent] == [10, 5, 10, 10]

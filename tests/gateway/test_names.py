@@ -51,3 +51,14 @@ async def test_a_path_that_the_server_behind_lists_is_its_model_s_name() -> None
     async with serving(llamacpp) as server, gateway(Settings(api_base=(server.url,))) as url:
         status, answer = await post(f"{url}/v1/chat/completions", {"model": "/models/toy.gguf", "messages": HELLO})
     assert (status, answer["choices"][0]["message"]["content"]) == (200, "Hi")
+
+
+@pytest.mark.parametrize("spelt", ["toy@{url}", "@{url}", "{url}", "{url}/v1/chat/completions"])
+async def test_no_spelling_of_a_name_is_an_address(spelt: str) -> None:
+    async with (
+        serving(llamacpp) as named,
+        serving(llamacpp) as other,
+        gateway(Settings(api_base=(named.url,), upstream_key="a-secret")) as url,
+    ):
+        await post(f"{url}/v1/chat/completions", {"model": spelt.format(url=other.url), "messages": HELLO})
+    assert other.visits == []

@@ -8,7 +8,7 @@ from hfgen.dialects import tgi
 from hfgen.events import Event, FinishReason, Reasoning, Usage
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.task_chunks import TaskChunks, fault, whole
-from hfgen.wire import Body
+from hfgen.wire import Body, Whole
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
 ends = st.sampled_from([FinishReason("stop"), FinishReason("length")])
@@ -30,7 +30,7 @@ def test_any_text_comes_back_as_it_was(pieces: list[str], end: FinishReason, cou
 @given(st.lists(texts, max_size=9), ends)
 def test_a_whole_answer_says_what_the_stream_would_have_said(pieces: list[str], end: FinishReason) -> None:
     heard = tgi.decode(Body("application/json", whole([*pieces, end], details=True)))
-    assert "".join(event for event in heard if isinstance(event, str)) == "".join(pieces)
+    assert "".join(item.text for item in heard if isinstance(item, Whole)) == "".join(pieces)
     assert end in heard
 
 

@@ -13,6 +13,7 @@ from hfgen import HuggingFaceInference, Session
 from hfgen.events import Event, FinishReason, Logprobs, Progress, Reasoning, TokenLogprob, ToolCallDelta, Usage
 from hfgen.gateway.chat_chunks import DONE, ChatChunks
 from hfgen.gateway.settings import Settings
+from hfgen.messages import Message
 from loopback import Visit, serving
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +48,7 @@ class Between:
         name = f"model-{next(self.numbers)}"
         wording = ChatChunks("chatcmpl-1", 1, name, with_usage=True)
         self.said[name] = b"".join(map(wording.chunk, events)) + wording.usage_chunk(usage) + DONE
-        asked = [{"role": "user", "content": "Hello"}]
+        asked: list[Message] = [{"role": "user", "content": "Hello"}]
         answer = HuggingFaceInference.create_async_generator(
             name, asked, api_base=f"{self.url}/v1/chat/completions", session=session
         )

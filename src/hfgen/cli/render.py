@@ -2,13 +2,13 @@
 
 import asyncio
 import sys
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from hfgen.cli.prompt_view import account, view
 from hfgen.errors import UsageError

@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from hfgen.cli.callers_keys import callers_keys
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
@@ -25,7 +27,9 @@ OPENAI_BASE_URL=http://127.0.0.1:8000/v1       is what most clients then need
 Models get names, with routes that stand in for each other, in hfgen.toml (here, or HFGEN_CONFIG); [server] in it holds
 any of these flags. What the command line says wins.
 
-On any other address than this machine's own it asks for an API key (HFGEN_API_KEY, several with commas between).
+On any other address than this machine's own it asks for an API key: HFGEN_API_KEY, several with commas between, or
+--api-key-file. In place of a key its digest may stand, `sha256:` and what `printf %s KEY | sha256sum` prints.
+HFGEN_UPSTREAM_KEY is the key of the server behind, or the Hugging Face token where that is not HF_TOKEN.
 SIGTERM lets running answers come to their end, for --drain seconds at most.
 """
 
@@ -61,7 +65,8 @@ def _several(param: click.Parameter, said: Any) -> Any:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("-m", "--model", default="", help="Answers a request that names no model.")
 @click.option("--api-base", multiple=True, help="A server of your own that answers; several stand in for each other.")
-@click.option("--api-key", "keys", multiple=True, help="A key that callers must bring; better in HFGEN_API_KEY.")
+@click.option("--api-key", "keys", multiple=True, help="A key that callers must bring; `ps` shows it to others here.")
+@click.option("--api-key-file", type=click.Path(path_type=Path), help="Holds keys, or their digests, one a line.")
 @click.option("--allow-host", "hosts", multiple=True, help="A name that this gateway is called by.")
 @click.option("--allow-origin", "origins", multiple=True, help="A web page's origin that may call (CORS).")
 @click.option("--pass-through-token", is_flag=True, help="Callers bring Hugging Face tokens of their own.")
@@ -70,47 +75,59 @@ def _several(param: click.Parameter, said: Any) -> Any:
 @click.option("--max-streams", type=click.IntRange(1), help="Answers at once, for each key.")
 @click.option("--rpm", type=click.IntRange(1), help="Requests a minute, for each key.")
 @click.option("--image-urls", is_flag=True, help="Pictures may be named by address; the server behind opens it.")
+@click.option(
+    "--shared-limits", default="", envvar="HFGEN_SHARED_LIMITS", help="A Redis that several gateways count in."
+)
 @click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
 def command(host: str, port: int, workers: int, **given: Any) -> None:
     """Check what was asked, say where the gateway is, and serve."""
     _check_installed()
-    from hfgen.gateway.server import listen, serve  # noqa: PLC0415 - brings the web server along
+    from hfgen.gateway.app import create_app  # noqa: PLC0415 - brings the web server along
+    from hfgen.gateway.server import listen, serve  # noqa: PLC0415
     from hfgen.gateway.workers import serve_many  # noqa: PLC0415
 
     chosen = _settings(host, given)
+    listener = listen(host, port, shared=workers > 1)
+    where = f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1"
     if workers > 1:
         chosen = replace(chosen, pictures_kept=0)  # one process does not have what another made
-        aside(f"{workers} gateways on http://{_shown(host)}:{port or '(any free port)'}")
-        serve_many(chosen, host, port, workers)
-        return
-    listener = listen(host, port)
-    aside(f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1")
-    serve(chosen, listener)
+        told = serve_many(chosen, host, listener, workers, lambda: aside(where))
+        raise SystemExit(128 + told)
+    app = create_app(chosen)
+    aside(where)
+    serve(app, chosen, listener)
 
 
 def _settings(host: str, given: dict[str, Any]) -> Any:
     from hfgen.gateway.settings import Limits, Settings  # noqa: PLC0415 - as above
 
-    keys = (*given["keys"], *(key.strip() for key in os.environ.get("HFGEN_API_KEY", "").split(",") if key.strip()))
+    keys = callers_keys(given["keys"], given["api_key_file"])
     public = not _is_loopback(host)
     if public and not keys and not given["pass_through_token"]:
         raise UsageError(
             f"{host} can be reached by others, and no API key is set",
-            hint="Set HFGEN_API_KEY, or listen on 127.0.0.1.",
+            hint="Set HFGEN_API_KEY or --api-key-file, or listen on 127.0.0.1.",
         )
     return Settings(
         model=given["model"],
         api_base=given["api_base"],
         names=given["names"],
+        upstream_key=os.environ.get("HFGEN_UPSTREAM_KEY") or None,
         keys=keys,
-        hosts=given["hosts"],
+        hosts=(*given["hosts"], *_named(host)),
         public=public,
-        origins=given["origins"],
+        origins=tuple(origin.rstrip("/").lower() for origin in given["origins"]),
         pass_through_token=given["pass_through_token"],
         image_urls=given["image_urls"],
         limits=Limits(max_tokens=given["max_tokens"], streams=given["max_streams"], per_minute=given["rpm"]),
+        shared_limits=given["shared_limits"],
         drain=given["drain"],
     )
+
+
+def _named(host: str) -> tuple[str, ...]:
+    """The name or address that callers of the gateway will use; 0.0.0.0 and :: are every address, and nobody's name."""
+    return () if host in ("", "0.0.0.0", "::") else (_shown(host),)  # noqa: S104 - nothing is bound here
 
 
 def _is_loopback(host: str) -> bool:

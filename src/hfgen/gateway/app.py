@@ -9,6 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from hfgen.errors import UsageError
+from hfgen.gateway.allowance import OwnAllowance
 from hfgen.gateway.chat import chat
 from hfgen.gateway.completions import completions
 from hfgen.gateway.guard import Guard
@@ -18,12 +20,14 @@ from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
 from hfgen.gateway.openapi import openapi
+from hfgen.gateway.page import PAGE
 from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
 from hfgen.gateway.prompt import prompt
 from hfgen.gateway.responses import responses
 from hfgen.gateway.settings import Settings
-from hfgen.gateway.shares import Shares
+from hfgen.gateway.shares import Allowance, Shares
 from hfgen.gateway.tasks import tasks
+from hfgen.gateway.tracing import with_spans
 from hfgen.gateway.upstream import Upstream
 from hfgen.transport.session import Session
 
@@ -37,10 +41,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     chosen = settings or Settings()
     session = Session()  # opens nothing before its first use; in a mounted app nobody runs `lifespan`
     meters = Meters()
+    allowance = _allowance(chosen)
 
     @contextlib.asynccontextmanager
     async def running(_app: Starlette) -> AsyncGenerator[None, None]:
-        async with session:
+        async with session, contextlib.aclosing(allowance):
             yield
 
     app = Starlette(
@@ -53,6 +58,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route(PICTURES + "{name}", shown, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{name:path}", model, methods=["GET"]),
+            *PAGE,
             Route("/", Raw(tasks), methods=["POST"]),
             Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
@@ -65,7 +71,17 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     app.state.upstream = Upstream(chosen, session)
     app.state.pictures = PictureStore(chosen.pictures_kept)
-    return Journal(Porch(Guard(Shares(app, chosen.limits), chosen)), meters)
+    return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
+
+
+def _allowance(settings: Settings) -> Allowance:
+    if not settings.shared_limits:
+        return OwnAllowance(settings.limits)
+    try:
+        from hfgen.gateway.redis_allowance import RedisAllowance  # noqa: PLC0415 - an optional part
+    except ImportError as error:
+        raise UsageError(f"shared limits need {error.name}", hint="pip install 'hfgen[redis]'") from error
+    return RedisAllowance(settings.shared_limits, settings.limits)
 
 
 async def health(_request: Request) -> Response:

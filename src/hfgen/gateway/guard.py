@@ -5,26 +5,26 @@ of its own that it lets point here (DNS rebinding), or by a request that needs n
 type of the body tell such a request from an honest one.
 """
 
-import hashlib
-import hmac
 import ipaddress
-from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hfgen.gateway.keys import any_equal, digest
 from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Settings
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MOST_HEADERS: Final = 32 * 2**10
-# What needs no key: whether the process lives, the page, which asks for the key itself, and pictures (an <img> brings
-# no key), whose names nobody can guess.
+_LONGEST_LENGTH: Final = 20  # digits, leading zeros included; Python reads no number of thousands of them
+# What may be read without a key: whether the process lives, the page, which asks for the key itself, and pictures (an
+# <img> brings no key), whose names nobody can guess.
 _OPEN: Final = frozenset({"/health", "/ready", "/"})
 _OPEN_BELOW: Final = ("/playground/", PICTURES)
+_READING: Final = ("GET", "HEAD")
 _ALLOWED_HEADERS: Final = b"authorization, content-type, x-api-key"
 
 
@@ -40,7 +40,6 @@ class Guard:
         self._app = app
         self._settings = settings
         self._hosts = _LOOPBACK | {host.lower() for host in settings.hosts}
-        self._keys = [digest(key) for key in settings.keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass.
@@ -56,13 +55,14 @@ class Guard:
             raise Refusal(431, f"the headers hold more than {_MOST_HEADERS // 2**10} KiB")
         self._check_host(headers.getlist("host"))
         origin = self._checked_origin(headers)
-        if origin and scope["method"] == "OPTIONS":
-            await _preflight(send, origin)
-            return
+        if origin:
+            scope["hfgen.origin"] = origin  # the head of the answer names it, also where that is an error
+            if scope["method"] == "OPTIONS":
+                await _preflight(send)
+                return
         self._check_body(scope, headers)
         self._check_key(scope, headers)
-        bounded = Bounded(receive, self._settings.limits.body)
-        await self._app(scope, bounded, _shared_with(send, origin) if origin else send)
+        await self._app(scope, Bounded(receive, self._settings.limits.body), send)
 
     def _check_host(self, said: list[str]) -> None:
         host = host_of(said[0]) if len(said) == 1 else ""
@@ -72,7 +72,7 @@ class Guard:
     def _checked_origin(self, headers: Headers) -> str:
         """The origin of the page that calls, "" where none does or it is the gateway's own."""
         origin = headers.get("origin")
-        if origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower():
+        if origin is None or _netloc(origin) == headers.get("host", "").lower():
             return ""
         if origin not in self._settings.origins:
             raise Refusal(403, f"pages of {origin[:200]} may not call here; see --allow-origin", code="unknown_origin")
@@ -82,14 +82,13 @@ class Guard:
         if scope["method"] != "POST":
             return
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ("application/json", "multipart/form-data"):
-            raise Refusal(
-                415, f"the body is {kind or 'of no type'}; send Content-Type: application/json", code="no_json"
-            )
-        if kind == "multipart/form-data" and not scope["path"].startswith("/v1/files"):
-            raise Refusal(415, "only /v1/files takes a form; send Content-Type: application/json", code="no_json")
+        if kind != "application/json":
+            said = kind[:100] or "of no type"
+            raise Refusal(415, f"the body is {said}; send Content-Type: application/json", code="no_json")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._settings.limits.body:
+        if not (length.isascii() and length.isdigit()):
+            raise Refusal(400, "the Content-Length is no number", code="invalid_length")
+        if len(length) > _LONGEST_LENGTH or int(length) > self._settings.limits.body:
             raise too_large(self._settings.limits.body)
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
@@ -98,16 +97,25 @@ class Guard:
         bearer = headers.get("authorization", "").partition(" ")[2].strip()
         token = bearer if settings.pass_through_token and bearer.startswith("hf_") else ""
         key = headers.get("x-api-key") or ("" if token else bearer)
-        found = digest(key)
+        found = digest(key.encode("latin-1"))
         scope["hfgen.token"] = token or None
-        scope["hfgen.caller"] = digest(token or key).hex()[:12]
+        scope["hfgen.caller"] = self._caller(found, token)
         path: str = scope["path"]
-        reads = scope["method"] in ("GET", "HEAD")
-        if not self._keys or (reads and (path in _OPEN or path.startswith(_OPEN_BELOW))):
+        if scope["method"] in _READING and (path in _OPEN or path.startswith(_OPEN_BELOW)):
             return
-        if not _any_equal(found, self._keys):
+        if settings.keys and not any_equal(found, settings.keys):
             words = "the API key is wrong" if key else "an API key is needed: Authorization: Bearer KEY"
             raise Refusal(401, f"{words}; it is the one that the gateway was started with", code="invalid_api_key")
+        if settings.pass_through_token and not settings.keys and not token:
+            # Else the gateway's own token would pay for whoever finds its address.
+            words = "bring a Hugging Face token of your own: Authorization: Bearer hf_…"
+            raise Refusal(401, words, code="invalid_api_key")
+
+    def _caller(self, found: str, token: str) -> str:
+        """Who shares one caller's limits: an open gateway has one caller, as each could call itself anything."""
+        if token:
+            found = digest(token.encode("latin-1"))
+        return found[-12:] if token or self._settings.keys else ""
 
 
 class Bounded:
@@ -140,16 +148,6 @@ def host_of(said: str) -> str:
     return name.removesuffix(".") if port.isdigit() else ""
 
 
-def digest(key: str) -> bytes:
-    """What is kept and compared in place of a key: equal in length for all, and no key in memory dumps."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
-def _any_equal(found: bytes, known: Iterable[bytes]) -> bool:
-    """Compares with every key, so that the time tells nothing."""
-    return bool(sum(hmac.compare_digest(found, each) for each in known))
-
-
 def _is_address(host: str) -> bool:
     """An address is no name that a stranger's DNS server could let point here."""
     try:
@@ -159,23 +157,18 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def _preflight(send: Send, origin: str) -> None:
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # a bracket that is never closed
+        return ""
+
+
+async def _preflight(send: Send) -> None:
     headers = [
-        (b"access-control-allow-origin", origin.encode("latin-1")),
         (b"access-control-allow-methods", b"GET, POST"),
         (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"600"),
-        (b"vary", b"Origin"),
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-def _shared_with(send: Send, origin: str) -> Send:
-    async def shared(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            more = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
-            message["headers"] = [*message["headers"], *more]
-        await send(message)
-
-    return shared

@@ -1,12 +1,18 @@
 """What a caller gets where no answer was made: the errors of the routes, and those of the gateway itself."""
 
+import asyncio
+import logging
+from typing import Final
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hfgen.gateway.refusal import Refusal
+from hfgen.gateway.refusal import STOPPED, Refusal
 from hfgen.gateway.telling import CallerGone
+
+_log: Final = logging.getLogger("hfgen.gateway")
 
 
 class Raw:
@@ -16,12 +22,15 @@ class Raw:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
-        await self._app(scope, receive, send)
+        """Answer; where the caller has gone nothing is left to say."""
+        try:
+            await self._app(scope, receive, send)
+        except CallerGone:
+            return
 
 
 class Porch:
-    """Answers what was refused at the door, before any route."""
+    """Answers what was refused at the door, before any route, and writes down what failed: once, under its id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,6 +41,16 @@ class Porch:
             await self._app(scope, receive, send)
         except Refusal as error:
             await _answer(error, scope["hfgen.request_id"])(scope, receive, send)
+        except asyncio.CancelledError:  # the gateway stops, and this request has had its time
+            if scope["type"] == "http" and not scope.get("hfgen.begun"):
+                await _answer(STOPPED, scope["hfgen.request_id"])(scope, receive, send)
+            raise
+        except Exception:
+            if scope["type"] != "http":
+                raise
+            _log.exception("request %s failed", scope["hfgen.request_id"])
+            if not scope.get("hfgen.begun"):
+                await _answer(_FAILED, scope["hfgen.request_id"])(scope, receive, send)
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -49,15 +68,12 @@ async def no_route(request: Request, error: Exception) -> Response:
 
 async def failed(request: Request, _error: Exception) -> Response:
     """A fault of the gateway itself: the caller gets the request's id, the log gets the traceback."""
-    return await refused(request, Refusal(500, "the gateway failed; its log has more under this request's id"))
+    return await refused(request, _FAILED)
 
 
-async def nobody_hears(_request: Request, _error: Exception) -> Response:
-    """The caller has gone; 499 is nginx's word for it, and only the log sees it."""
-    return Response(status_code=499)
+HANDLERS = {Refusal: refused, HTTPException: no_route, Exception: failed}
 
-
-HANDLERS = {Refusal: refused, CallerGone: nobody_hears, HTTPException: no_route, Exception: failed}
+_FAILED: Final = Refusal(500, "the gateway failed; its log has more under this request's id", code="internal_error")
 
 
 def _answer(error: Refusal, request_id: str) -> Response:

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hfgen.gateway.meters import Meters
+from hfgen.gateway.heads import completed
+from hfgen.gateway.meters import Figures, Meters
+from hfgen.redaction import redact
 
 LOG: Final = logging.getLogger("hfgen.gateway.access")
-_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")  # an answer is what its type says and nothing else
 _HUNG_UP: Final = 499  # nginx's word for a caller that left first
 
 
@@ -35,16 +36,18 @@ class Journal:
         request_id = f"req_{secrets.token_hex(16)}"
         scope["hfgen.request_id"] = request_id
         begun = time.perf_counter()
-        first, status, sent = 0.0, _HUNG_UP, 0
+        first, status, sent, whole = 0.0, _HUNG_UP, 0, False
 
         async def noted(message: Message) -> None:
-            nonlocal first, status, sent
+            nonlocal first, status, sent, whole
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], _NO_SNIFFING, (b"x-request-id", request_id.encode())]
+                scope["hfgen.begun"] = True  # from here on no error is a status
+                message["headers"] = completed(list(message.get("headers", ())), scope)
             else:
                 first = first or time.perf_counter()
                 sent += len(message.get("body", b""))
+                whole = not message.get("more_body", False)
             await send(message)
 
         self._meters.running.inc()
@@ -53,24 +56,24 @@ class Journal:
         finally:
             self._meters.running.dec()
             now = time.perf_counter()
-            self._note(scope, status, sent, now - begun, (first or now) - begun)
+            figures = Figures(status, sent, now - begun, (first or now) - begun, whole=whole)
+            route = getattr(scope.get("route"), "path", "none")  # Starlette's; the path itself could be anything
+            self._meters.count(route, figures)
+            if LOG.isEnabledFor(logging.INFO):
+                LOG.info("%s", json.dumps(_line(scope, figures)))
 
-    def _note(self, scope: Scope, status: int, sent: int, seconds: float, first: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")  # Starlette's; the path itself could be anything
-        self._meters.count(route, status, sent, seconds, first)
-        if LOG.isEnabledFor(logging.INFO):
-            LOG.info("%s", json.dumps(self._line(scope, status, sent, seconds, first)))
 
-    def _line(self, scope: Scope, status: int, sent: int, seconds: float, first: float) -> dict[str, Any]:
-        return {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "request_id": scope["hfgen.request_id"],
-            "method": scope["method"],
-            "path": scope["path"][:200],
-            "status": status,
-            "bytes": sent,
-            "seconds": round(seconds, 4),
-            "first_byte": round(first, 4),
-            "caller": scope.get("hfgen.caller", ""),
-            "model": scope.get("hfgen.model", ""),
-        }
+def _line(scope: Scope, figures: Figures) -> dict[str, Any]:
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "request_id": scope["hfgen.request_id"],
+        "method": scope["method"],
+        "path": redact(scope["path"][:200]),
+        "status": figures.status,
+        "complete": figures.whole,
+        "bytes": figures.sent,
+        "seconds": round(figures.seconds, 4),
+        "first_byte": round(figures.first, 4),
+        "caller": scope.get("hfgen.caller", ""),
+        "model": redact(scope.get("hfgen.model", "")),
+    }

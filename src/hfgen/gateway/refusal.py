@@ -58,6 +58,9 @@ class Refusal(Exception):
         return msgspec.json.encode({"error": error})
 
 
+STOPPED: Final = Refusal(503, "the gateway was stopped before the answer was complete", code="stopped")
+
+
 def refusal(error: HfgenError) -> Refusal:
     """What an error of hfgen is to the caller of the gateway.
 

@@ -4,13 +4,15 @@ import socket
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hfgen.errors import UsageError
-from hfgen.gateway.app import create_app
+from hfgen.gateway.connection import Connection
+from hfgen.gateway.logs import write_logs
 from hfgen.gateway.settings import Settings
 
 _KEPT_ALIVE: Final = 75  # seconds; longer than the 60 of nginx and of the load balancers in front
-_WAITING: Final = 2048  # connections that the kernel holds until they are accepted; uvicorn's own figure
+WAITING: Final = 2048  # connections that the kernel holds until they are accepted; uvicorn's own figure
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -25,27 +27,41 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
+            if not hasattr(socket, "SO_REUSEPORT"):
+                raise UsageError("this system has no SO_REUSEPORT", hint="Serve with --workers 1.")
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
         if not shared:
-            listener.listen(_WAITING)  # from here on a caller may come; shared ones listen when their process is up
+            listener.listen(WAITING)  # from here on a caller may come; shared ones listen when their process is up
     except OSError as error:
         listener.close()
         raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="Try another --port.") from error
     return listener
 
 
-def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; answers under way then get `settings.drain` seconds to come to their end."""
-    config = uvicorn.Config(
-        create_app(settings),
-        http="httptools",
+def configured(app: ASGIApp, *, drain: float, connections: int) -> uvicorn.Config:
+    """How uvicorn serves the gateway.
+
+    Args:
+        app: The gateway.
+        drain: Seconds that running answers get when it is told to stop.
+        connections: The most that may be open at once.
+    """
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # whoever calls could name any address as its own
         timeout_keep_alive=_KEPT_ALIVE,
-        timeout_graceful_shutdown=max(1, round(settings.drain)),
-        limit_concurrency=settings.limits.connections,
+        timeout_graceful_shutdown=max(1, round(drain)),
+        limit_concurrency=connections,
     )
-    uvicorn.Server(config).run([listener])
+
+
+def serve(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; answers under way then get `settings.drain` seconds to come to their end."""
+    write_logs()
+    uvicorn.Server(configured(app, drain=settings.drain, connections=settings.limits.connections)).run([listener])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hfgen.gateway.keys import as_digests
 from hfgen.limits import Limits as Patience
 
 
@@ -38,7 +39,8 @@ class Settings:
         api_base: Servers of one's own that every request goes to; none for Hugging Face and the local model.
         upstream_key: For `api_base`, or the Hugging Face token; None for what huggingface_hub finds.
         names: A caller's name for a model, and the routes that stand in for each other: `local`, `owner/name:provider`.
-        keys: Whoever calls must bring one of them; none for an open gateway, on loopback only.
+        keys: Whoever calls must bring one of them; none for an open gateway, on loopback only. Only their digests are
+            kept (`sha256:…`), which may also be given in their place.
         hosts: Names that a `Host` header may say beside this machine's own.
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
@@ -48,6 +50,7 @@ class Settings:
         log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
         patience: How long the server behind may be silent before the gateway asks it again, or gives up.
+        shared_limits: The Redis in which several gateways count together (`redis://…`); "" for each alone.
         drain: Seconds that running answers get when the gateway is told to stop.
     """
 
@@ -65,4 +68,13 @@ class Settings:
     log_text: bool = False
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
+    shared_limits: str = field(default="", repr=False)
     drain: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Forget the keys themselves.
+
+        Raises:
+            UsageError: A key is empty.
+        """
+        object.__setattr__(self, "keys", as_digests(self.keys))

@@ -10,7 +10,7 @@ from starlette.types import Receive
 from hfgen.errors import HfgenError
 from hfgen.events import Event, Usage
 from hfgen.gateway.outbox import Outbox, hung_up
-from hfgen.gateway.refusal import Refusal, refusal
+from hfgen.gateway.refusal import STOPPED, Refusal, refusal
 
 Events = AsyncGenerator[Event, None]
 
@@ -62,7 +62,7 @@ async def stream(
             sending.result()
     except asyncio.CancelledError:  # the gateway stops, and this answer has had its time
         await _ended(telling, sending)
-        await outbox.break_off(fault(Refusal(503, "the gateway was stopped before the answer was complete")))
+        await outbox.break_off(fault(STOPPED))
         raise
     finally:
         await _ended(telling, sending, leaving)

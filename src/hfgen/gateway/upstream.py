@@ -10,6 +10,7 @@ from hfgen.events import Progress
 from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
+from hfgen.gateway.tracing import in_span
 from hfgen.generation import generation
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
 from hfgen.hub.client import find_token
@@ -51,7 +52,9 @@ class Upstream:
         routes = routes_of(model or self.settings.model, self.settings.names)
         answers = [self._answer(route, asked, token) for route in routes]
         events = answers[0] if len(answers) == 1 else _first_that_answers(answers)
-        return self._if_listed(model, events, token) if is_foreign_path(model, self.settings.names) else events
+        if is_foreign_path(model, self.settings.names):
+            events = self._if_listed(model, events, token)
+        return in_span(events, model or self.settings.model, asked, next(iter(self.settings.api_base), ""))
 
     async def name_of(self, model: str | None, token: str | None = None) -> str:
         """What an answer calls its model: as the caller named it, else the one that answers a request without a name.

@@ -1,52 +1,133 @@
 """Several gateways on one port: the kernel hands each connection to one of them (SO_REUSEPORT)."""
 
 import contextlib
+import logging
 import multiprocessing
+import multiprocessing.synchronize
+import os
 import signal
+import socket
+import sys
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
-from hfgen.gateway.server import listen, serve
+from hfgen.errors import HfgenError, UsageError
+from hfgen.gateway.app import create_app
+from hfgen.gateway.server import WAITING, listen, serve
 from hfgen.gateway.settings import Settings
 
 _START: Final = multiprocessing.get_context("spawn")  # a fork would share an event loop's leftovers
 _BREATH: Final = 1.0  # seconds before a worker that died is started again
+_LOOK: Final = 0.1  # seconds between looks at the workers
+_GRACE: Final = 5.0  # seconds beyond the drain, for what comes after the last answer
+_log: Final = logging.getLogger("hfgen.gateway")
 
 
-def serve_many(settings: Settings, host: str, port: int, count: int) -> None:
-    """Serve with `count` processes until SIGINT or SIGTERM; one that dies is started again.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where and how each worker serves. It goes to the workers through a pipe: no key is in their command lines."""
+
+    settings: Settings
+    host: str
+    port: int
+    up: multiprocessing.synchronize.Semaphore
+
+
+def serve_many(settings: Settings, host: str, held: socket.socket, count: int, announce: Callable[[], None]) -> int:
+    """Serve with several processes until SIGINT or SIGTERM; one that dies is started again.
+
+    Args:
+        settings: Of each.
+        host: The address.
+        held: Bound to it with SO_REUSEPORT and not listening; it keeps the port while no worker has it.
+        count: How many.
+        announce: Called when all of them accept connections.
+
+    Returns:
+        The signal that ended them.
 
     Raises:
-        UsageError: The address cannot be had.
+        UsageError: One of them could not begin, and said why.
     """
-    held = listen(host, port, shared=True)  # holds the port, also where it is 0; nobody listens on it here
-    port = held.getsockname()[1]
+    place = _Place(settings, host, held.getsockname()[1], _START.Semaphore(0))
     with held, _until_told() as told:
-        workers = [_start(settings, host, port) for _ in range(count)]
-        while not told:
-            for place, worker in enumerate(workers):
-                if not worker.is_alive():
-                    time.sleep(_BREATH)
-                    workers[place] = _start(settings, host, port)
-            time.sleep(0.2)
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.join(settings.drain + 5)
-            worker.kill()
+        workers = [_started(place) for _ in range(count)]
+        try:
+            if _all_up(place, workers, told):
+                announce()
+            elif not told:
+                raise UsageError("a worker could not begin; it has said why")
+            while not told:
+                time.sleep(_LOOK)
+                _start_the_dead_again(place, workers, told)
+        finally:
+            _end(workers, settings.drain + _GRACE)
+        return told[0]
 
 
-def _start(settings: Settings, host: str, port: int) -> BaseProcess:
-    worker = _START.Process(target=_work, args=(settings, host, port))
+def _all_up(place: _Place, workers: Sequence[BaseProcess], told: Sequence[int]) -> bool:
+    for _ in workers:
+        while not place.up.acquire(timeout=_LOOK):
+            if told or not all(worker.is_alive() for worker in workers):
+                return False
+    return True
+
+
+def _start_the_dead_again(place: _Place, workers: list[BaseProcess], told: Sequence[int]) -> None:
+    for index, worker in enumerate(workers):
+        if not worker.is_alive():
+            time.sleep(_BREATH)
+            if not told:
+                _log.warning("worker %s has died (exit code %s): another takes its place", worker.pid, worker.exitcode)
+                workers[index] = _started(place)
+
+
+def _started(place: _Place) -> BaseProcess:
+    worker = _START.Process(target=_work, args=(place,))
     worker.start()
     return worker
 
 
-def _work(settings: Settings, host: str, port: int) -> None:
-    serve(settings, listen(host, port, shared=True))
+def _end(workers: Sequence[BaseProcess], seconds: float) -> None:
+    for worker in workers:
+        worker.terminate()
+    last = time.monotonic() + seconds
+    for worker in workers:
+        worker.join(max(0.0, last - time.monotonic()))
+        worker.kill()
+        worker.join()
+
+
+def _work(place: _Place) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+    try:
+        app = create_app(place.settings)
+        listener = listen(place.host, place.port, shared=True)
+    except HfgenError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(error.exit_code) from None
+    listener.listen(WAITING)
+    place.up.release()
+    serve(app, place.settings, listener)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    """Unwind, so that a local engine is stopped."""
+    raise SystemExit(128 + number)
+
+
+def _leave_with_the_parent() -> None:
+    """A worker whose parent was killed would hold the port for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts

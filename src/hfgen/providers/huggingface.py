@@ -4,10 +4,10 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from msgspec.structs import replace
 from typing_extensions import Unpack, override
 
 from hfgen.errors import HfgenError, UsageError

@@ -1,8 +1,10 @@
 """The exact prompt that a model gets, and all that it was made of. Asking for it is `inspector`'s affair."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from hfgen.providers.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(msgspec.Struct, frozen=True):
     """A prompt, and all that it was made of.
 
     Attributes:

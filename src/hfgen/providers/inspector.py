@@ -1,6 +1,6 @@
 """Asks for the exact prompt that a model gets, wherever the model is."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from hfgen.generation import Generation
 from hfgen.hub import catalogue
