@@ -27,18 +27,23 @@ _PATIENCE: Final = 90.0  # seconds for one client's program
 
 
 @asynccontextmanager
-async def served(*words: str) -> AsyncIterator[str]:
+async def served(*words: str, key: str = "") -> AsyncIterator[str]:
     """`hfgen serve` as a process; yields its root."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "hfgen", "serve", "--port", "0", *words),
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "HF_TOKEN": "", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "HFGEN_API_KEY": key, "HF_TOKEN": "", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
     )
-    assert process.stderr is not None
-    said = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
-    heard = asyncio.create_task(process.stderr.read())  # a full pipe would stop it
+    assert process.stdout is not None
+    said = b""
+    async with asyncio.timeout(60):
+        while b"the gateway is at" not in said:
+            said = await process.stdout.readline()
+            assert said, "the gateway ended before it began"
+    heard = asyncio.create_task(process.stdout.read())  # a full pipe would stop it
     try:
-        yield said.split()[-1].removesuffix("/v1")
+        yield said.decode().split()[-1].removesuffix("/v1")
     finally:
         process.terminate()
         await process.wait()
@@ -53,7 +58,7 @@ async def drive(names: list[str], home: Path, budget: float) -> int:
     began, wrong = time.monotonic(), 0
     async with (
         scripted() as upstream,
-        served("--api-base", upstream.url, "--api-key", KEY) as known,
+        served("--api-base", upstream.url, key=KEY) as known,
         served("-m", "local") as real,
     ):
         environment = {**os.environ, "GATEWAY": known, "KEY": KEY, "LOCAL": real, "PYTHONWARNINGS": "ignore"}
