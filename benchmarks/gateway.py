@@ -32,7 +32,7 @@ from load import Caller, first, held, requests, streams
 
 HERE = Path(__file__).resolve().parent
 # Each shape of stream is a model: its tokens, and milliseconds between two of them (0: as fast as it goes).
-SHAPES = {"fast": (2000, 0), "paced": (50, 40), "short": (8, 0), "slow": (4, 60_000)}
+SHAPES = {"fast": (10_000, 0), "paced": (50, 40), "short": (8, 0), "slow": (4, 60_000)}
 KEY = "sk-" + "0123456789abcdef" * 4  # litellm's proxy does not start without one
 Figures = dict[str, float]
 Measure = Callable[["Proxy"], Coroutine[Any, Any, Figures]]
@@ -248,14 +248,14 @@ class Bench:
     def table(
         self, name: str, columns: dict[str, str], seen: dict[str, list[Figures]], ratio: str, **also: float
     ) -> None:
-        heads = [*columns, *(["/ bare"] if ratio else [])]
+        heads = [*columns, *(["/ bare", "/ hfgen"] if ratio else [])]
         print(f"\n**{name}**\n\n| | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}")
         rows: dict[str, Any] = {}
         for proxy, figures in seen.items():
             row = {head: statistics.median(one[key] for one in figures) for head, key in columns.items()}
-            if ratio:
-                pairs = zip(figures, seen.get("bare", []), strict=False)
-                row["/ bare"] = statistics.median([a[ratio] / b[ratio] for a, b in pairs] or [float("nan")])
+            for other in ("bare", "hfgen") if ratio else ():
+                pairs = zip(figures, seen.get(other, []), strict=False)
+                row[f"/ {other}"] = statistics.median([a[ratio] / b[ratio] for a, b in pairs] or [float("nan")])
             rows[proxy] = {**row, **also, "rounds": figures}
             print(f"| {proxy} | {' | '.join(f'{row[head]:.2f}' for head in heads)} |", flush=True)
         self.results[name] = rows
@@ -283,7 +283,7 @@ def main() -> None:
                 print(f"{platform.platform()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
                 bench = Bench(there, Proxy("direct", port, by_model=False), quick=given.quick)
                 measures: dict[str, Callable[[], None]] = {
-                    "fast": lambda: bench.cost("One stream of 2,000 events as fast as it goes", "fast", 1, turns),
+                    "fast": lambda: bench.cost("One stream of 10,000 events as fast as it goes", "fast", 1, turns),
                     "paced": lambda: bench.cost("64 streams of 25 events/s", "paced", 16 if given.quick else 64, turns),
                     "requests": lambda: bench.requests(turns),
                     "first": lambda: bench.first(turns),
