@@ -74,8 +74,8 @@ async def test_a_reader_that_does_not_read_is_sent_no_comments_and_makes_the_mod
     caller.takes.clear()
     outbox = Outbox(caller.send, [], silence=0.01)
     running = asyncio.create_task(outbox.run())
-    while not outbox.full:
-        outbox.put(b"x" * 1000)
+    while not outbox.put(b"x" * 1000):
+        pass
     waiting = asyncio.create_task(outbox.room())
     await asyncio.wait([waiting], timeout=0.05)
     held = len(outbox._held)

@@ -42,17 +42,14 @@ class Outbox:
         self.begun = False
         """Whether anything is on its way to the caller."""
 
-    @property
-    def full(self) -> bool:
-        """Whether whoever puts more in has to wait for `room`."""
-        return len(self._held) >= _MOST_HELD
-
-    def put(self, data: bytes) -> None:
-        """Add bytes to what is sent next."""
-        self._held += data
-        self.begun = True
-        if not self._news.is_set():
+    def put(self, data: bytes) -> bool:
+        """Add bytes to what is sent next; whether so much is held that whoever puts more in has to wait for `room`."""
+        held = self._held
+        if not held:
             self._news.set()
+            self.begun = True
+        held += data
+        return len(held) >= _MOST_HELD
 
     async def room(self) -> None:
         """Wait until the reader has taken what was held."""

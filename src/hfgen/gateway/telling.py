@@ -116,10 +116,8 @@ async def _say(events: Events, wording: Wording, outbox: Outbox) -> None:
     chunk, put = wording.chunk, outbox.put
     async with aclosing(events):
         async for event in events:
-            if data := chunk(event):
-                put(data)
-                if outbox.full:
-                    await outbox.room()
+            if (data := chunk(event)) and put(data):
+                await outbox.room()
 
 
 async def _all(events: Events) -> list[Event]:
