@@ -46,7 +46,6 @@ class Settings:
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
-        log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
         shared_limits: The Redis in which several gateways count together (`redis://…`); "" for each alone.
         drain: Seconds that running answers get when the gateway is told to stop.
@@ -61,7 +60,6 @@ class Settings:
     public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
-    log_text: bool = False
     limits: Limits = field(default_factory=Limits)
     shared_limits: str = field(default="", repr=False)
     drain: float = 30.0
