@@ -32,7 +32,8 @@ from load import Caller, first, held, requests, streams
 
 HERE = Path(__file__).resolve().parent
 # Each shape of stream is a model: its tokens, and milliseconds between two of them (0: as fast as it goes).
-SHAPES = {"fast": (2000, 0), "paced": (50, 40), "short": (8, 0), "slow": (4, 60_000)}
+SHAPES = {"fast": (10_000, 0), "paced": (50, 40), "short": (8, 0), "slow": (4, 60_000)}
+KEY = "sk-" + "0123456789abcdef" * 4  # litellm's proxy does not start without one
 Figures = dict[str, float]
 Measure = Callable[["Proxy"], Coroutine[Any, Any, Figures]]
 
@@ -49,7 +50,7 @@ class Proxy:
     def caller(self, shape: str) -> Caller:
         tokens, pace = SHAPES[shape]
         path = "/v1/chat/completions" if self.by_model else f"/chat/{tokens}/{pace}/v1/chat/completions"
-        return Caller(self.port, path, shape, "sk-none")
+        return Caller(self.port, path, shape, KEY)
 
     def processes(self) -> list[Path]:
         assert self.process is not None
@@ -81,11 +82,16 @@ def proxies(litellm: Path | None, upstream: int, home: Path) -> Iterator[list[Pr
             if words is None:
                 print(f"{name} is left out: it is not installed here", flush=True)
                 continue
-            environment = {**os.environ, "PYTHONPATH": str(HERE.parent / "src"), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-            log = (home / f"{name}.log").open("wb")
-            process = subprocess.Popen(words, stdout=log, stderr=log, env=environment, cwd=home)
+            with (home / f"{name}.log").open("wb") as log:
+                process = subprocess.Popen(words, stdout=log, stderr=log, env=_environment(), cwd=home)
+            try:
+                _wait(port, process)
+            except RuntimeError as error:
+                last = (home / f"{name}.log").read_text(errors="replace").strip().splitlines()[-1:]
+                print(f"{name} is left out: {error}: {last}", flush=True)
+                process.kill()
+                continue
             started.append(Proxy(name, port, process, by_model=name in ("hfgen", "litellm")))
-            _wait(port, process, name)
         yield started
     finally:
         for proxy in started:
@@ -96,6 +102,11 @@ def proxies(litellm: Path | None, upstream: int, home: Path) -> Iterator[list[Pr
             with contextlib.suppress(subprocess.TimeoutExpired):
                 proxy.process.wait(3)
             proxy.process.kill()
+
+
+def _environment() -> dict[str, str]:
+    own = {"PYTHONPATH": str(HERE.parent / "src"), "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": KEY}
+    return {**os.environ, **own}
 
 
 def _nginx(port: int, upstream: int, home: Path, _: Path | None) -> list[str] | None:
@@ -153,12 +164,12 @@ def _free_port() -> int:
         return port
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]", name: str) -> None:
+def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
     """Until it answers anything."""
     last = time.monotonic() + 90
     while time.monotonic() < last:
         if process.poll() is not None:
-            raise RuntimeError(f"{name} ended: see its log")
+            raise RuntimeError("it ended")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/liveliness", timeout=5):
                 return
@@ -166,7 +177,7 @@ def _wait(port: int, process: "subprocess.Popen[bytes]", name: str) -> None:
             return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"{name} does not answer")
+    raise RuntimeError("it does not answer")
 
 
 class Bench:
@@ -237,14 +248,14 @@ class Bench:
     def table(
         self, name: str, columns: dict[str, str], seen: dict[str, list[Figures]], ratio: str, **also: float
     ) -> None:
-        heads = [*columns, *(["/ bare"] if ratio else [])]
+        heads = [*columns, *(["/ bare", "/ hfgen"] if ratio else [])]
         print(f"\n**{name}**\n\n| | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}")
         rows: dict[str, Any] = {}
         for proxy, figures in seen.items():
             row = {head: statistics.median(one[key] for one in figures) for head, key in columns.items()}
-            if ratio:
-                pairs = zip(figures, seen.get("bare", []), strict=False)
-                row["/ bare"] = statistics.median([a[ratio] / b[ratio] for a, b in pairs] or [float("nan")])
+            for other in ("bare", "hfgen") if ratio else ():
+                pairs = zip(figures, seen.get(other, []), strict=False)
+                row[f"/ {other}"] = statistics.median([a[ratio] / b[ratio] for a, b in pairs] or [float("nan")])
             rows[proxy] = {**row, **also, "rounds": figures}
             print(f"| {proxy} | {' | '.join(f'{row[head]:.2f}' for head in heads)} |", flush=True)
         self.results[name] = rows
@@ -272,7 +283,7 @@ def main() -> None:
                 print(f"{platform.platform()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
                 bench = Bench(there, Proxy("direct", port, by_model=False), quick=given.quick)
                 measures: dict[str, Callable[[], None]] = {
-                    "fast": lambda: bench.cost("One stream of 2,000 events as fast as it goes", "fast", 1, turns),
+                    "fast": lambda: bench.cost("One stream of 10,000 events as fast as it goes", "fast", 1, turns),
                     "paced": lambda: bench.cost("64 streams of 25 events/s", "paced", 16 if given.quick else 64, turns),
                     "requests": lambda: bench.requests(turns),
                     "first": lambda: bench.first(turns),

@@ -27,18 +27,23 @@ _PATIENCE: Final = 90.0  # seconds for one client's program
 
 
 @asynccontextmanager
-async def served(*words: str) -> AsyncIterator[str]:
+async def served(*words: str, key: str = "") -> AsyncIterator[str]:
     """`hfgen serve` as a process; yields its root."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "hfgen", "serve", "--port", "0", *words),
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "HF_TOKEN": "", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "HFGEN_API_KEY": key, "HF_TOKEN": "", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
     )
-    assert process.stderr is not None
-    said = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
-    heard = asyncio.create_task(process.stderr.read())  # a full pipe would stop it
+    assert process.stdout is not None
+    said = b""
+    async with asyncio.timeout(60):
+        while b"the gateway is at" not in said:
+            said = await process.stdout.readline()
+            assert said, "the gateway ended before it began"
+    heard = asyncio.create_task(process.stdout.read())  # a full pipe would stop it
     try:
-        yield said.split()[-1].removesuffix("/v1")
+        yield said.decode().split()[-1].removesuffix("/v1")
     finally:
         process.terminate()
         await process.wait()
@@ -48,57 +53,82 @@ async def served(*words: str) -> AsyncIterator[str]:
             raise AssertionError("the gateway failed; its log is above")
 
 
+class Stage:
+    """All clients in turn; while one runs, the next is installed.
+
+    Args:
+        home: Where their environments are.
+        budget: Seconds after which no client is begun.
+        environment: What each program gets.
+    """
+
+    def __init__(self, home: Path, budget: float, environment: dict[str, str]) -> None:
+        self._home = home
+        self._budget = budget
+        self._environment = environment
+        self._began = time.monotonic()
+        self._installing = asyncio.Semaphore(1)
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget."""
+        return self._budget - (time.monotonic() - self._began)
+
+    async def drive(self, names: list[str]) -> int:
+        """Run each; the number of those that found something wrong."""
+        programs = {name: asyncio.create_task(self._installed(name)) for name in names if name != _FAULTS}
+        wrong = skipped = 0
+        for name in names:
+            try:
+                wrong += not await (self._faults() if name == _FAULTS else self._ran(name, await programs[name]))
+            except Absent as why:
+                skipped += 1
+                print(f"{name}: SKIPPED, {why}", flush=True)
+        print(f"{len(names)} clients, {skipped} skipped, {wrong} with something wrong, ", end="")
+        print(f"{time.monotonic() - self._began:.0f} s")
+        return wrong
+
+    async def _installed(self, name: str) -> list[str]:
+        async with self._installing:
+            self._check_budget()
+            return await asyncio.to_thread(command, CLIENTS[name], self._home / name.replace(" ", "-"), self.left)
+
+    async def _ran(self, name: str, words: list[str]) -> bool:
+        self._check_budget()
+        began = time.monotonic()
+        process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, env=self._environment)
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), _PATIENCE)
+        except TimeoutError:
+            process.kill()
+            said, _ = await process.communicate()
+            said += f"\n  WRONG not done within {_PATIENCE:g} s".encode()
+        print(f"{name}: {time.monotonic() - began:.0f} s\n{said.decode().rstrip()}", flush=True)
+        return process.returncode == 0
+
+    async def _faults(self) -> bool:
+        self._check_budget()
+        if not SHARED.is_dir():
+            raise Absent("the catalogue of faults is kept beside the authors' checkout")
+        openai = CLIENTS["openai"].needs
+        interpreter = await asyncio.to_thread(python, openai, self._home / "openai", self.left)
+        return await report(interpreter, set())
+
+    def _check_budget(self) -> None:
+        if self.left <= 0:
+            raise Absent("the budget is spent")
+
+
 async def drive(names: list[str], home: Path, budget: float) -> int:
-    """Run each client; the number of those that found something wrong."""
-    began, wrong = time.monotonic(), 0
+    """Start both gateways and run the stage before them."""
     async with (
         scripted() as upstream,
-        served("--api-base", upstream.url, "--api-key", KEY) as known,
+        served("--api-base", upstream.url, key=KEY) as known,
         served("-m", "local") as real,
     ):
         environment = {**os.environ, "GATEWAY": known, "KEY": KEY, "LOCAL": real, "PYTHONWARNINGS": "ignore"}
         environment.pop("PYTHONPATH", None)
-        for name in names:
-            left = budget - (time.monotonic() - began)
-            wrong += not await _driven(name, home, left, environment)
-    print(f"{len(names)} clients, {wrong} with something wrong, {time.monotonic() - began:.0f} s")
-    return wrong
-
-
-async def _driven(name: str, home: Path, left: float, environment: dict[str, str]) -> bool:
-    """Whether nothing was wrong; what cannot be had is not wrong, but said."""
-    try:
-        if left <= 0:
-            raise Absent("the budget is spent")
-        if name == _FAULTS:
-            return await _faults(home, left)
-        return await _ran(name, home / name.replace(" ", "-"), left, environment)
-    except Absent as why:
-        print(f"{name}: SKIPPED, {why}", flush=True)
-        return True
-
-
-async def _faults(home: Path, left: float) -> bool:
-    if not SHARED.is_dir():
-        raise Absent("the catalogue of faults is kept beside the authors' checkout")
-    interpreter = await asyncio.to_thread(python, CLIENTS["openai"].needs, home / "openai", left)
-    return await report(interpreter, set())
-
-
-async def _ran(name: str, home: Path, left: float, environment: dict[str, str]) -> bool:
-    began = time.monotonic()
-    words = await asyncio.to_thread(command, CLIENTS[name], home, left)
-    installed = time.monotonic()
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, env=environment)
-    try:
-        said, _ = await asyncio.wait_for(process.communicate(), _PATIENCE)
-    except TimeoutError:
-        process.kill()
-        said, _ = await process.communicate()
-        said += f"\n  WRONG not done within {_PATIENCE:g} s".encode()
-    took = f"installed in {installed - began:.0f} s, ran {time.monotonic() - installed:.0f} s"
-    print(f"{name}: {took}\n{said.decode().rstrip()}", flush=True)
-    return process.returncode == 0
+        return await Stage(home, budget, environment).drive(names)
 
 
 def main() -> int:

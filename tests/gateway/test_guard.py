@@ -7,9 +7,12 @@ from typing import Any
 import aiohttp
 import pytest
 from hypothesis import given, strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from gateway_server import gateway
+from gateway_server import gateway, running
 from hfgen.errors import UsageError
+from hfgen.gateway.app import create_app
 from hfgen.gateway.guard import host_of
 from hfgen.gateway.keys import digest
 from hfgen.gateway.settings import Limits, Settings
@@ -281,3 +284,14 @@ async def test_no_answer_is_longer_than_the_ceiling() -> None:
                 assert (await ask(f"{url}/v1/chat/completions", {}, "POST", json={**HELLO, **asked}))[0] == 200
         sent = [json.loads(visit.body) for visit in server.visits if visit.path == "/v1/chat/completions"]
     assert [each.get("max_tokens") or each.get("max_completion_tokens") for each in sent] == [10, 5, 10, 10]
+
+
+async def test_mounted_in_another_app_the_door_is_the_same() -> None:
+    settings = Settings(keys=("sesame",))
+    async with running(Starlette(routes=[Mount("/llm", create_app(settings))])) as url:
+        assert (await ask(f"{url}/llm/health"))[0] == 200
+        assert (await ask(f"{url}/llm/metrics"))[0] == 401
+        assert await status_of(f"{url}/llm/metrics", {"X-Api-Key": "sesame"}) == 200
+        assert (await ask(f"{url}/llm/health", {"Host": "evil.test"}))[0] == 421
+        assert (await ask(f"{url}/llm/health/../metrics"))[0] == 401
+        assert (await ask(f"{url}/llm/playground/../metrics"))[0] in (401, 404)

@@ -124,6 +124,18 @@ async def test_two_workers_share_the_port_and_each_ends_what_it_has_begun() -> N
         assert not [worker for worker in workers if alive(worker)]
 
 
+async def test_each_worker_tells_the_figures_of_all() -> None:
+    async with process("--workers", "2") as (_, url):
+        for _ in range(12):  # each on a connection of its own, which the kernel gives to either
+            async with aiohttp.ClientSession() as client, client.get(f"{url}/health"):
+                pass
+        for _ in range(4):
+            async with aiohttp.ClientSession() as client, client.get(f"{url}/metrics") as answer:
+                figures = await answer.text()
+            assert 'hfgen_requests_total{route="/health",status="200"} 12.0' in figures
+            assert "hfgen_running 1.0" in figures
+
+
 async def test_a_worker_that_dies_is_started_again() -> None:
     async with process("--workers", "2") as (served, url), aiohttp.ClientSession() as client:
         before = children(served.pid)

@@ -78,6 +78,13 @@ def _several(param: click.Parameter, said: Any) -> Any:
 @click.option(
     "--shared-limits", default="", envvar="HFGEN_SHARED_LIMITS", help="A Redis that several gateways count in."
 )
+@click.option(
+    "--timeout",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds of silence after which the server behind is asked again.",
+)
 @click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
 def command(host: str, port: int, workers: int, **given: Any) -> None:
     """Check what was asked, say where the gateway is, and serve."""
@@ -100,6 +107,7 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
 
 def _settings(host: str, given: dict[str, Any]) -> Any:
     from hfgen.gateway.settings import Limits, Settings  # noqa: PLC0415 - as above
+    from hfgen.limits import Limits as Patience  # noqa: PLC0415
 
     keys = callers_keys(given["keys"], given["api_key_file"])
     public = not _is_loopback(host)
@@ -120,6 +128,7 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
         pass_through_token=given["pass_through_token"],
         image_urls=given["image_urls"],
         limits=Limits(max_tokens=given["max_tokens"], streams=given["max_streams"], per_minute=given["rpm"]),
+        patience=Patience.of(given["timeout"]),
         shared_limits=given["shared_limits"],
         drain=given["drain"],
     )

@@ -100,7 +100,7 @@ class Guard:
         found = digest(key.encode("latin-1"))
         scope["hfgen.token"] = token or None
         scope["hfgen.caller"] = self._caller(found, token)
-        path: str = scope["path"]
+        path = scope["path"].removeprefix(scope.get("root_path", ""))  # as seen from where it is mounted
         if scope["method"] in _READING and (path in _OPEN or path.startswith(_OPEN_BELOW)):
             return
         if settings.keys and not any_equal(found, settings.keys):

@@ -1,13 +1,18 @@
 """Figures for Prometheus: what was asked, how it ended, how long it took. No key and no text is among them."""
 
+import asyncio
+import os
 from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus_client's variable: where the workers of one gateway keep their figures, so that each can tell them all."""
 _TEXT_FORM: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -35,7 +40,7 @@ class Meters:
 
     def __init__(self) -> None:
         self._all = own = CollectorRegistry()
-        self.running = Gauge("hfgen_running", "Requests under way.", registry=own)
+        self.running = Gauge("hfgen_running", "Requests under way.", registry=own, multiprocess_mode="livesum")
         self.requests = Counter("hfgen_requests", "Requests that ended.", ("route", "status"), registry=own)
         self.cut = Counter(
             "hfgen_incomplete", "Answers that their callers did not wait for, or that broke.", ("route",), registry=own
@@ -63,5 +68,13 @@ class Meters:
         self.first.labels(route).observe(figures.first)
 
     async def page(self, _request: Request) -> Response:
-        """`GET /metrics`."""
-        return Response(generate_latest(self._all), media_type=_TEXT_FORM)
+        """`GET /metrics`: the figures of all workers where there are several."""
+        return Response(await asyncio.to_thread(self._written), media_type=_TEXT_FORM)
+
+    def _written(self) -> bytes:
+        folder = os.environ.get(WORKERS_FOLDER)
+        if folder is None:
+            return generate_latest(self._all)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # prometheus_client's, without types
+        return generate_latest(together)

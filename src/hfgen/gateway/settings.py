@@ -27,7 +27,7 @@ class Limits:
     max_tokens: int | None = None
     streams: int | None = None
     per_minute: int | None = None
-    connections: int = 1000
+    connections: int = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -16,8 +17,11 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Final, NoReturn
 
+from prometheus_client import multiprocess as figures_of_all
+
 from hfgen.errors import HfgenError, UsageError
 from hfgen.gateway.app import create_app
+from hfgen.gateway.meters import WORKERS_FOLDER
 from hfgen.gateway.server import WAITING, listen, serve
 from hfgen.gateway.settings import Settings
 
@@ -55,7 +59,8 @@ def serve_many(settings: Settings, host: str, held: socket.socket, count: int, a
         UsageError: One of them could not begin, and said why.
     """
     place = _Place(settings, host, held.getsockname()[1], _START.Semaphore(0))
-    with held, _until_told() as told:
+    with held, _until_told() as told, tempfile.TemporaryDirectory(prefix="hfgen-") as figures:
+        os.environ[WORKERS_FOLDER] = figures
         workers = [_started(place) for _ in range(count)]
         try:
             if _all_up(place, workers, told):
@@ -84,6 +89,7 @@ def _start_the_dead_again(place: _Place, workers: list[BaseProcess], told: Seque
             time.sleep(_BREATH)
             if not told:
                 _log.warning("worker %s has died (exit code %s): another takes its place", worker.pid, worker.exitcode)
+                figures_of_all.mark_process_dead(worker.pid, os.environ[WORKERS_FOLDER])  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType] # without types
                 workers[index] = _started(place)
 
 
