@@ -13,6 +13,7 @@ class Limits:
 
     Attributes:
         body: Bytes of a request's body.
+        body_time: Seconds until all of it has come.
         messages: Messages of a conversation.
         pictures: Pictures in a conversation, and pictures asked for in one request.
         max_tokens: The longest answer, in tokens; None for no ceiling.
@@ -22,6 +23,7 @@ class Limits:
     """
 
     body: int = 10 * 2**20
+    body_time: float = 120.0
     messages: int = 2000
     pictures: int = 16
     max_tokens: int | None = None
