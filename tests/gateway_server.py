@@ -52,7 +52,7 @@ async def events(url: str, body: dict[str, Any]) -> list[str]:
         assert response.status == 200, await response.text()
         assert response.headers["Content-Type"].startswith("text/event-stream")
         raw = (await response.read()).decode()
-    return [block.removeprefix("data: ") for block in raw.split("\n\n") if block.startswith("data: ")]
+    return [line.removeprefix("data: ") for line in raw.split("\n") if line.startswith("data: ")]
 
 
 async def get(url: str) -> tuple[int, Any]:

@@ -1,6 +1,7 @@
 """What a picture's bytes show, what is refused, and where a picture may be saved."""
 
 import base64
+import random
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,23 @@ def test_base64_of_no_picture_is_refused(text: str, said: str) -> None:
         unpacked(text)
 
 
+@pytest.mark.parametrize("length", [2**18 // 4 * 3 + more for more in (-1, 0, 1, 2, 3)] + [10**6])
+def test_base64_of_any_length_is_decoded_in_slices_as_in_one_go(length: int) -> None:
+    data = png() + random.Random(length).randbytes(length - len(png()))
+
+    assert unpacked(base64.b64encode(data).decode()).data == data
+    assert unpacked("data:image/png;base64," + base64.b64encode(data).decode()).data == data
+
+
+@pytest.mark.parametrize("place", [4, 2**18 - 2, 2**18, 2**18 + 4])
+@pytest.mark.parametrize("odd", ["=", "==", " ", "ä", "-", "\n"])
+def test_base64_that_is_damaged_somewhere_is_refused(place: int, odd: str) -> None:
+    text = base64.b64encode(png() + bytes(2**19)).decode()
+
+    with pytest.raises(BadPicture, match="base64"):
+        unpacked(text[:place] + odd + text[place + len(odd) :])
+
+
 def test_a_saved_picture_is_named_by_prompt_seed_and_content(tmp_path: Path) -> None:
     path = image_of(png(), "A red fox, in SNOW!").save(tmp_path)
 
@@ -127,6 +145,33 @@ def test_a_saved_picture_is_named_by_prompt_seed_and_content(tmp_path: Path) -> 
     assert path.name.startswith("a-red-fox-in-snow-7-")
     assert path.suffix == ".png"
     assert path.read_bytes() == png()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "slug"),
+    [
+        ("Füchslein im Straßengraben", "fuchslein-im-strassengraben"),
+        ("Un renard à Orléans, ½ nuit", "un-renard-a-orleans-1-2-nuit"),
+        (
+            "a very small red fox that sits in the deep snow of Siberia",
+            "a-very-small-red-fox-that-sits-in-the-deep-snow",
+        ),
+        ("x" * 60, "x" * 48),
+        ("日本", "picture"),
+    ],
+)
+def test_a_name_has_the_prompts_letters_without_their_marks_and_ends_with_a_word(prompt: str, slug: str) -> None:
+    assert stem_of(prompt, 7, b"x").rpartition("-7-")[0] == slug
+
+
+@pytest.mark.parametrize("place", ["out.d", "my.pictures/2026.11", "v1.0", "foxes"])
+def test_a_place_that_ends_like_no_picture_is_a_folder(place: str, tmp_path: Path) -> None:
+    assert image_of(png()).save(tmp_path / place).parent == tmp_path / place
+
+
+@pytest.mark.parametrize("place", ["fox.png", "FOX.PNG", "a/fox.jpeg", "fox.tiff"])
+def test_a_place_that_ends_like_a_picture_is_that_file(place: str, tmp_path: Path) -> None:
+    assert image_of(png()).save(tmp_path / place) == tmp_path / place
 
 
 def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:

@@ -80,6 +80,20 @@ def test_width_and_height_win_and_one_alone_derives_the_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("family", "ratio", "size"),
+    [
+        ("HunyuanDiTPipeline", "16:9", Size(1280, 768)),
+        ("HunyuanImagePipeline", "9:16", Size(1536, 2560)),
+        ("StableDiffusionXLPipeline", "3:2", Size(1216, 832)),
+        ("QwenImagePipeline", "7:4", Size(1664, 928)),
+        ("QwenImagePipeline", "16:10", Size(1680, 1056)),
+    ],
+)
+def test_the_size_that_the_authors_give_for_a_ratio_wins(family: str, ratio: str, size: Size) -> None:
+    assert size_for(Wish(ratio), NATIVE[family]) == size
+
+
+@pytest.mark.parametrize(
     ("record", "family"),
     [
         ({"config": {"diffusers": {"_class_name": "StableDiffusionPipeline"}}}, "StableDiffusionPipeline"),

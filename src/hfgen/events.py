@@ -103,7 +103,8 @@ class FinishReason(_Silent, frozen=True, tag="finish"):
     """The truthful end of a stream, and who answered.
 
     Attributes:
-        reason: `stop` (the model ended), `length` (max_tokens or context), `tool_calls`, `content_filter`.
+        reason: `stop` (the model ended, or nobody said why), `length` (max_tokens or context), `tool_calls`,
+            `content_filter`.
         model: The model that answered, as its server names it.
         server: The server that answered, as a person would name it.
         attempts: Requests sent, all retries and continuations included.
@@ -131,6 +132,7 @@ class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
         height: In pixels, read from the bytes; 0 where they do not show it.
         revised_prompt: What the provider made of the prompt, "" where it says nothing.
         source_url: Where it was fetched, "" where it came in the answer.
+        left_out: The options of the call that its server does not take, and that made no difference to it.
     """
 
     media: Media
@@ -143,6 +145,7 @@ class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
     height: int = 0
     revised_prompt: str = ""
     source_url: str = ""
+    left_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.markdown()
@@ -158,21 +161,17 @@ class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
         It blocks: in a coroutine `await asyncio.to_thread(image.save, place)`.
 
         Args:
-            place: A file that does not exist yet, named by its ending; or a folder, made where there is none, in which
-                the name is made of the prompt's letters, the seed and a hash of the content.
+            place: A file that does not exist yet, known by the ending of a picture (`fox.png`); or a folder, made where
+                there is none, in which the name is made of the prompt's letters, the seed and a hash of the content.
 
         Raises:
             FileExistsError: The file exists.
             OSError: As the system says.
             ValueError: The name holds a NUL.
         """
-        from hfgen.saving import save_as, save_in, stem_of  # noqa: PLC0415 - for those who save
+        from hfgen.saving import names_a_file, save_as, save_in, stem_of  # noqa: PLC0415 - for those who save
 
-        if (
-            Path(place).suffix
-            and not Path(place).expanduser().is_dir()
-            and not os.fspath(place).endswith(("/", os.sep))
-        ):
+        if names_a_file(place) and not os.fspath(place).endswith(("/", os.sep)):
             return save_as(place, self.media.data)
         return save_in(place, stem_of(self.prompt, self.seed, self.media.data), self.media.extension, self.media.data)
 

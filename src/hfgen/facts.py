@@ -1,8 +1,10 @@
 """What the Hub knows about a model, typed: the only reader of its JSON record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, cast
+
+import msgspec
 
 from hfgen.tokenizer_config import TOKEN_NAMES, special_tokens_of, templates_of
 
@@ -26,8 +28,7 @@ class ProviderMapping:
         return self.status != "error"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelFacts(msgspec.Struct, frozen=True):
     """A model's record: never guessed from its name.
 
     Attributes:
@@ -50,8 +51,8 @@ class ModelFacts:
     family: str = ""
     author: str = ""
     library: str = ""
-    special_tokens: Mapping[str, str] = field(default_factory=dict[str, str])
-    templates: Mapping[str, str] = field(default_factory=dict[str, str])
+    special_tokens: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    templates: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     context: int | None = None
     providers: tuple[ProviderMapping, ...] = ()
     revision: str = ""

@@ -28,7 +28,9 @@ _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # TEM, RSTn, SOI: no
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame; not DHT, JPG, DAC
 _SCAN: Final = 0xDA
 _BMP_CORE: Final = 12
+_BOX: Final = 8
 _LARGE_BOX: Final = 16
+_META: Final = int.from_bytes(b"meta", "big")
 
 
 def dimensions(media: Media) -> Pixels | None:
@@ -92,7 +94,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 
 def _jpeg_whole(data: bytes) -> bool:
     """The end marker after the first scan; that of a thumbnail in the head is none."""
-    return any(segment.kind == _SCAN and data.find(b"\xff\xd9", segment.end) >= 0 for segment in _segments(data))
+    return any(segment.kind == _SCAN and data.rfind(b"\xff\xd9", segment.end) >= 0 for segment in _segments(data))
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:
@@ -135,31 +137,39 @@ def _bmp_whole(data: bytes) -> bool:
     return bool(length <= len(data))
 
 
+def _boxes(data: bytes) -> Iterator[_Segment]:
+    """Boxes of length and type, one after the other (ISO/IEC 14496-12, 4.2); the last may reach beyond the data."""
+    at = 0
+    while at < len(data):
+        length, kind = struct.unpack_from(">II", data, at)
+        head = _BOX
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, at + _BOX)
+            head = _LARGE_BOX
+        elif length == 0:  # up to the end of the file
+            length = len(data) - at
+        if length < head:
+            raise struct.error("a box that is shorter than its own head")
+        yield _Segment(kind, at + head, at + length)
+        at += length
+
+
 def _avif_size(data: bytes) -> tuple[int, int]:
     """The largest extent that a property tells (ISO/IEC 23008-12, 6.5.3): parts of a grid have smaller ones."""
     sizes: list[tuple[int, int]] = []
-    at = data.find(b"ispe")
+    meta = next((box for box in _boxes(data) if box.kind == _META), _Segment(_META, 0, 0))
+    at = data.find(b"ispe", meta.start, meta.end)
     while at >= 0 and len(sizes) < 64:  # noqa: PLR2004
         sizes.append(struct.unpack_from(">II", data, at + 8))
-        at = data.find(b"ispe", at + 4)
+        at = data.find(b"ispe", at + 4, meta.end)
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
 def _avif_whole(data: bytes) -> bool:
-    """Boxes of length and type, one after the other (ISO/IEC 14496-12, 4.2)."""
-    at = 0
-    while at < len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", data, at + 8)
-            if length < _LARGE_BOX:
-                return False
-        elif length == 0:  # up to the end of the file
-            return True
-        elif length < 8:  # noqa: PLR2004 - its own head
-            return False
-        at += length
-    return at == len(data)
+    end = 0
+    for box in _boxes(data):
+        end = box.end
+    return end == len(data)
 
 
 _SIZES: Final[Mapping[str, Callable[[bytes], tuple[int, int]]]] = {

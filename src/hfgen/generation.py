@@ -1,9 +1,10 @@
 """All that was asked for, as one frozen value; checked here, before any I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Final, get_args
+
+import msgspec
 
 from hfgen.errors import UsageError
 from hfgen.limits import Limits
@@ -12,8 +13,7 @@ from hfgen.options import Action, Mode, Options, SpecialTokens, check_type
 from hfgen.sizes import Size, Wish, wish_of
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(msgspec.Struct, frozen=True):
     """How the next token is drawn; None leaves it to the model's own defaults. `temperature=0` is greedy."""
 
     max_tokens: int | None = 1024
@@ -30,8 +30,7 @@ class Sampling:
     """How many alternatives to report for each token; 0 for the token alone, None for no log probabilities."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """What is asked of a text-to-image model; `wish` becomes `size` once it is known what the model likes."""
 
     size: Size | None = None
@@ -40,11 +39,10 @@ class Picture:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: str | None = None
-    wish: Wish = field(default_factory=Wish)
+    wish: Wish = Wish()
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(msgspec.Struct, frozen=True):
     """One request, before anything is known of the model or the server.
 
     Attributes:
@@ -63,14 +61,14 @@ class Generation:
     tail: tuple[int, ...] = ()
     continues: bool = False
     stream: bool = True
-    sampling: Sampling = field(default_factory=Sampling)
-    picture: Picture = field(default_factory=Picture)
+    sampling: Sampling = Sampling()
+    picture: Picture = Picture()
     tools: tuple[Mapping[str, Any], ...] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
     template: str = ""
-    template_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    template_kwargs: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    extra: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
     provider: str = ""
     bill_to: str = ""
     mode: Mode = "auto"
@@ -79,7 +77,7 @@ class Generation:
     heal: bool | None = None
     fit: bool = True
     isolate: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
     @property
     def text(self) -> str:

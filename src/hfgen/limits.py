@@ -1,12 +1,11 @@
 """How long silence may last. A healthy stream has no longest duration unless the caller sets `total`."""
 
-from dataclasses import dataclass
+import msgspec
 
 from hfgen.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Seconds; `None` means no limit.
 
     Attributes:

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from hfgen.answers import error_of_event, second_reading, unreadable
-from hfgen.errors import ContentFiltered, HfgenError, ServerError
+from hfgen.errors import BadPicture, ContentFiltered, HfgenError, ServerError
 from hfgen.events import FinishReason, ImageResponse
-from hfgen.picture import unpacked
+from hfgen.picture import scheme_of, unpacked
 from hfgen.server_words import said_in, words_of
 from hfgen.wire import END, Frame, Item, Named, PictureAt
 from hfgen.wire_json import MALFORMED
@@ -39,6 +39,14 @@ class _List(msgspec.Struct):
 
 
 _list: Final = msgspec.json.Decoder(_List)
+
+
+class Place(NamedTuple):
+    """What stands for a picture in an answer, as `picture` reads it."""
+
+    text: str
+    seed: int | None = None
+    revised_prompt: str = ""
 
 
 def body_of(frame: Frame) -> bytes:
@@ -73,9 +81,31 @@ def picture(text: str, *, seed: int | None = None, revised_prompt: str = "") -> 
     Raises:
         BadPicture: It is none of these, or the bytes are no picture.
     """
-    if text.lower().startswith(("http://", "https://")):
+    scheme = scheme_of(text)
+    if scheme in ("http", "https"):
         return PictureAt(text, seed, revised_prompt)
+    if scheme not in ("", "data"):
+        shown = scheme if scheme.isalnum() else "unknown"
+        raise BadPicture(f"the server names an address of the kind {shown!r} for the picture; only http and https")
     return ImageResponse(unpacked(text), seed=seed, revised_prompt=revised_prompt)
+
+
+def several(found: Sequence[Place]) -> list[Item]:
+    """All of several; one that is damaged takes none from the others: it is left for the caller to stumble over.
+
+    Raises:
+        BadPicture: None of them is a picture.
+    """
+    whole: list[Item] = []
+    damaged: list[Item] = []
+    for place in found:
+        try:
+            whole.append(picture(place.text, seed=place.seed, revised_prompt=place.revised_prompt))
+        except BadPicture:
+            if not whole and place is found[-1]:
+                raise
+            damaged.append(PictureAt(place.text, place.seed, place.revised_prompt))
+    return [*whole, *damaged]
 
 
 def finished(pictures: Sequence[Item]) -> Sequence[Item]:
@@ -90,14 +120,14 @@ def listed(frame: Frame) -> Sequence[Item]:
         HfgenError: The error that stands in their place, or that there are none.
     """
     data = body_of(frame)
-    items = [
-        picture(place, revised_prompt=item.revised_prompt or "")
+    found = [
+        Place(text, revised_prompt=item.revised_prompt or "")
         for item in parsed(data, _list).data
-        if (place := item.b64_json or item.url)
+        if (text := item.b64_json or item.url)
     ]
-    if not items:
+    if not found:
         raise nothing_in(data)
-    return finished(items)
+    return finished(several(found))
 
 
 def nothing_in(data: bytes) -> HfgenError:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import unicodedata
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -15,14 +16,30 @@ from typing import Final
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST_SLUG: Final = 48
 _READ_AHEAD: Final = 1024  # characters of a prompt that a slug may come from
+_ENDINGS: Final = frozenset(
+    (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".avif", ".heic", ".tif", ".tiff")
+)
 _NOT_FOLLOWED: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def stem_of(prompt: str, seed: int | None, data: bytes) -> str:
     """The name of a file without its ending: at most 48 of `[a-z0-9-]` from the prompt, the seed, a hash."""
-    slug = _OTHER.sub("-", prompt[:_READ_AHEAD].lower()).strip("-")[:_LONGEST_SLUG].rstrip("-")
+    slug = _OTHER.sub("-", _plain(prompt[:_READ_AHEAD])).strip("-")
+    if len(slug) > _LONGEST_SLUG:
+        slug = slug[: _LONGEST_SLUG + 1].rpartition("-")[0] or slug[:_LONGEST_SLUG]
     parts = (slug or "picture", "" if seed is None else str(seed), hashlib.sha256(data).hexdigest()[:10])
     return "-".join(part for part in parts if part)
+
+
+def _plain(text: str) -> str:
+    """Small letters without their marks: `Füchslein` is `fuchslein`."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
+def names_a_file(place: str | os.PathLike[str]) -> bool:
+    """Whether a place that need not be there yet ends as files of pictures do; any other is a folder."""
+    return Path(place).suffix.lower() in _ENDINGS and not Path(place).expanduser().is_dir()
 
 
 def save_in(folder: str | os.PathLike[str], stem: str, extension: str, data: bytes) -> Path:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
@@ -16,8 +17,7 @@ class Size(NamedTuple):
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What the call says of a picture's size, checked but not yet turned into one.
 
     Attributes:
@@ -34,19 +34,18 @@ class Wish:
         return bool(self.aspect_ratio or self.width or self.height)
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
+class Native(msgspec.Struct, frozen=True):
     """What a family of models was trained to paint.
 
     Attributes:
         pixels: About how many in all.
         step: Width and height are multiples of it.
-        named: Sizes that its authors give for their ratios; the same ones upright hold too.
+        named: Sizes that its authors give, by the ratio that they give them for; the same ones upright hold too.
     """
 
     pixels: int = 1024 * 1024
     step: int = 32
-    named: tuple[Size, ...] = ()
+    named: Mapping[str, Size] = msgspec.field(default_factory=dict[str, Size])
 
 
 RATIOS: Final = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9")
@@ -55,24 +54,51 @@ RATIOS: Final = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9")
 _WORDS: Final = {"square": "1:1", "landscape": "16:9", "portrait": "9:16"}
 _MOST: Final = 8192
 _WIDEST: Final = 16  # to one: beyond that no model paints anything
-_NEAR: Final = 0.04  # by how much the ratio of a named size may miss the one that was asked
+_NEAR: Final = 0.04  # by how much, as a logarithm, a named ratio may miss the one that was asked
 
 ANY: Final = Native()
-"""FLUX, Stable Diffusion 3, Sana, Lumina, PixArt, and whoever does not say: a megapixel, in multiples that all take."""
+"""FLUX, Stable Diffusion 3, Sana, Lumina, Z-Image, PixArt, and whoever does not say: a megapixel, in multiples of 32.
 
-# By the pipeline's class in diffusers, which the Hub's record names. Sources: the models' cards, diffusers' pipelines
-# (`check_inputs`, default sizes), docs.z.ai for GLM-Image, SDXL's paper (appendix I: buckets in multiples of 64).
+Each one's pipeline in diffusers asks for multiples of 8, 16 or, Sana's, 32; 1024x1024 is what it makes unasked.
+"""
+
+# By the pipeline's class in diffusers, which the Hub's record names. Multiples are what `check_inputs` there asks for,
+# or what the authors trained on where that is more.
 NATIVE: Final[Mapping[str, Native]] = {
+    # Default of its pipeline: 64 latents of 8 pixels. Stable Diffusion 2.1 names the same class, and likes 768x768.
     "StableDiffusionPipeline": Native(512 * 512, 8),
-    "StableDiffusionXLPipeline": Native(1024 * 1024, 64),
+    # SDXL's paper, 2.3 and appendix I: buckets in multiples of 64; those nearest to the ratios.
+    "StableDiffusionXLPipeline": Native(
+        1024 * 1024,
+        64,
+        {
+            "1:1": Size(1024, 1024),
+            "16:9": Size(1344, 768),
+            "4:3": Size(1152, 896),
+            "3:2": Size(1216, 832),
+            "21:9": Size(1536, 640),
+        },
+    ),
+    # The model's card, where its first versions had 1140 for 1104, which is no multiple of 16.
     "QwenImagePipeline": Native(
-        1328 * 1328, 16, (Size(1328, 1328), Size(1664, 928), Size(1472, 1104), Size(1584, 1056))
+        1328 * 1328,
+        16,
+        {"1:1": Size(1328, 1328), "16:9": Size(1664, 928), "4:3": Size(1472, 1104), "3:2": Size(1584, 1056)},
     ),
+    # docs.z.ai, generate-image: the sizes that it recommends.
     "GlmImagePipeline": Native(
-        1280 * 1280, 32, (Size(1280, 1280), Size(1728, 960), Size(1472, 1088), Size(1568, 1056))
+        1280 * 1280,
+        32,
+        {"1:1": Size(1280, 1280), "16:9": Size(1728, 960), "4:3": Size(1472, 1088), "3:2": Size(1568, 1056)},
     ),
-    "HunyuanDiTPipeline": Native(1024 * 1024, 64, (Size(1024, 1024), Size(1280, 960), Size(1280, 768))),
-    "HunyuanImagePipeline": Native(2048 * 2048, 64),
+    # STANDARD_SHAPE of its pipeline, which cuts sides to multiples of 16.
+    "HunyuanDiTPipeline": Native(
+        1024 * 1024, 16, {"1:1": Size(1024, 1024), "16:9": Size(1280, 768), "4:3": Size(1152, 864)}
+    ),
+    # README of Tencent-Hunyuan/HunyuanImage-2.1, which says that it makes pictures of this size only.
+    "HunyuanImagePipeline": Native(
+        2048 * 2048, 64, {"1:1": Size(2048, 2048), "16:9": Size(2560, 1536), "4:3": Size(2304, 1792)}
+    ),
 }
 # An adapter's record names no pipeline, but the model that it was trained on.
 _PIPELINE_OF: Final[Mapping[str, str]] = {
@@ -126,16 +152,17 @@ def size_for(wish: Wish, native: Native = ANY) -> Size | None:
         return Size(wish.width, _step(wish.width / ratio, native.step))
     if wish.height:
         return Size(_step(wish.height * ratio, native.step), wish.height)
-    named = [*native.named, *(Size(size.height, size.width) for size in native.named)]
-    nearest = min(named, key=lambda size: _distance(size, ratio), default=None)
-    if nearest is not None and _distance(nearest, ratio) <= _NEAR:
-        return nearest
     width, height = math.sqrt(native.pixels * ratio), math.sqrt(native.pixels / ratio)
-    return Size(_step(width, native.step), _step(height, native.step))
+    return _named(ratio, native) or Size(_step(width, native.step), _step(height, native.step))
 
 
-def _distance(size: Size, ratio: float) -> float:
-    return abs(math.log(size.width / size.height / ratio))
+def _named(ratio: float, native: Native) -> Size | None:
+    for text, size in native.named.items():
+        if abs(math.log(_ratio(text) / ratio)) <= _NEAR:
+            return size
+        if abs(math.log(_ratio(text) * ratio)) <= _NEAR:
+            return Size(size.height, size.width)
+    return None
 
 
 def _step(length: float, step: int) -> int:

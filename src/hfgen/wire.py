@@ -6,11 +6,13 @@ dialect reads.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
+
+import msgspec
 
 from hfgen.events import Event
 from hfgen.limits import Limits
@@ -31,8 +33,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}:{port}" if port else f"{parts.scheme}://{host}"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a request goes and as whom.
 
     Attributes:
@@ -51,12 +52,16 @@ class Target:
     base: str
     kind: ServerKind = "openai"
     model: str = ""
-    token: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    token: str | None = None
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     path: str = ""
     label: str = ""
     adapter: str = ""
     provider: str = ""
+
+    def __repr__(self) -> str:
+        """Without the token, and without headers, which may hold another."""
+        return f"Target({self.base!r}, kind={self.kind!r}, model={self.model!r}, label={self.label!r})"
 
     @property
     def origin(self) -> str:
@@ -77,15 +82,14 @@ LARGEST_TEXT: Final = 16 * 2**20
 """Bytes of an answer in words: far more than any model says."""
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(msgspec.Struct, frozen=True):
     """One HTTP request, complete but for the token, which the transport adds for the target's own origin."""
 
     url: str
     """Whole, or from `/` on: then it stands below the target's base (a job that is asked for by its path)."""
     body: bytes | None = None
     method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     delay: float = 0.0
     """Seconds to wait before sending: a job that is polled."""
     dropped: tuple[str, ...] = ()
@@ -110,6 +114,7 @@ class PictureAt:
     """A picture that is ready at an address, which is fetched at once, without the token."""
 
     url: str
+    """The address, or what should be the picture itself, as a data URL or in base64."""
     seed: int | None = None
     revised_prompt: str = ""
 
@@ -132,6 +137,12 @@ Frame: TypeAlias = bytes | Named | Body
 """`bytes` is the data field of a plain server-sent event."""
 
 
+class Whole(NamedTuple):
+    """All of the answer's text once more, told with its end: it counts only where none of it came before."""
+
+    text: str
+
+
 class Marker(Enum):
     """What a dialect reads that is no event of its own."""
 
@@ -141,7 +152,7 @@ class Marker(Enum):
 
 END: Final = Marker.END
 
-Item: TypeAlias = Event | WireRequest | Again | PictureAt | Marker
+Item: TypeAlias = Event | WireRequest | Again | PictureAt | Whole | Marker
 """What a dialect reads out of a frame."""
 
 

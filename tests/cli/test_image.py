@@ -1,7 +1,10 @@
 """`hfgen image`, as people and scripts use it: what lands on the disk, on stdout, on stderr, and how it ends."""
 
 import asyncio
+import base64
 import json
+import os
+import shutil
 import signal
 import subprocess
 from hashlib import sha256
@@ -15,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from command_line import HFGEN, environment, hfgen, terminal
 from hub_server import serving_hub
 from loopback import Visit, serving
-from pictures import picture_of, png
+from pictures import huge_png, picture_of, png
 
 TOKEN = "hf_" + "Secret0" * 5
 
@@ -52,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def names(folder: Path) -> list[str]:
-    return list(contents(folder))
+    return sorted(path.name for path in folder.iterdir())
 
 
 def digest(file: Path) -> str:
@@ -82,10 +85,10 @@ async def test_all_that_was_asked_reaches_the_server(tmp_path: Path) -> None:
     async with serving(painter) as server:
         code, _, err = await hfgen(
             "image", "--api-base", server.url, "--out", str(tmp_path), "--seed", "7", "--width", "320",
-            "--height", "256", "--negative-prompt", "dogs", "--steps", "4", "--guidance", "3.5",
+            "--height", "256", "--negative-prompt", "dogs", "--steps", "4", "--guidance", "3.5", "--scheduler", "Euler",
             "-o", "extra_data", '{"quality": "high"}', "a fox",
         )  # fmt: skip
-    assert (code, "warning" in err) == (0, False)
+    assert (code, err.count("warning:"), "does not take scheduler: it is left out" in err) == (0, 1, True)
     asked = painter.asked[0]
     assert (asked["inputs"], asked["quality"]) == ("a fox", "high")
     assert asked["parameters"] == {
@@ -102,12 +105,14 @@ async def test_the_sidecar_and_the_png_say_what_made_it(tmp_path: Path) -> None:
     async with serving(Painter()) as server:
         _, out, _ = await hfgen(
             "image", "--api-base", server.url, "--out", str(tmp_path), "--seed", "7", "--negative-prompt", "dogs",
-            "--steps", "4", "--guidance", "3.5", "-o", "extra_data", '{"quality": "high"}', "Ein Füchslein",
+            "--steps", "4", "--guidance", "3.5", "--scheduler", "none-of-the-server-s",
+            "-o", "extra_data", '{"quality": "high"}', "Ein Füchslein",
         )  # fmt: skip
     file = Path(out.strip())
     said = json.loads(file.with_suffix(".json").read_text())
     assert said["prompt"] == "Ein Füchslein"
     assert (said["negative_prompt"], said["seed"], said["steps"], said["guidance"]) == ("dogs", 7, 4, 3.5)
+    assert said["scheduler"] is None  # it was left out, and made nothing
     assert (said["width"], said["height"], said["extra"], said["attempts"]) == (64, 48, {"quality": "high"}, 1)
     assert (said["file"], said["sha256"]) == (file.name, digest(file))
     assert server.url in said["server"]
@@ -256,12 +261,117 @@ async def test_wrong_usage_is_an_error_line_where_json_was_asked_for() -> None:
     assert (code, json.loads(out)["type"]) == (2, "error")
 
 
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="nothing here limits the size of a file")
+async def test_a_full_disk_is_said_with_the_files_name_and_leaves_no_half_of_a_file(tmp_path: Path) -> None:
+    async with serving(Painter()) as server:
+        process = await asyncio.create_subprocess_exec(
+            "prlimit", "--fsize=100", *HFGEN, "image", "--api-base", server.url, "--out", str(tmp_path), "a fox",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+        )  # fmt: skip
+        out, err = await process.communicate()
+    assert (process.returncode, out, names(tmp_path)) == (1, b"", [])
+    assert f"{tmp_path}/a-fox-" in err.decode()
+    assert ".png could not be written: File too large" in err.decode()
+
+
+async def test_a_folder_is_made_for_the_first_picture_and_not_before(tmp_path: Path) -> None:
+    out = tmp_path / "foxes" / "red"
+    async with serving(Painter(b"<html>hello</html>")) as server:
+        words = ("--out", str(out), "-o", "total_timeout", "5", "a fox")
+        assert (await hfgen("image", "--api-base", server.url, *words))[0] == 7
+    assert not out.parent.exists()
+    assert (await hfgen("image", "--out", str(out), "a fox"))[0] == 4
+    assert not out.parent.exists()
+    async with serving(Painter()) as server:
+        assert (await hfgen("image", "--api-base", server.url, "--out", str(out), "a fox"))[0] == 0
+    assert len(names(out)) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+async def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o555)
+    painter = Painter()
+    async with serving(painter) as server:
+        words = ("--out", str(tmp_path / "closed" / "new"), "a fox")
+        code, _, err = await hfgen("image", "--api-base", server.url, *words)
+    assert (code, painter.asked) == (2, [])
+    assert "Permission denied" in err
+
+
+async def test_a_link_to_nowhere_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    painter = Painter()
+    async with serving(painter) as server:
+        code, _, err = await hfgen("image", "--api-base", server.url, "--out", str(tmp_path / "link"), "a fox")
+    assert (code, painter.asked) == (2, [])
+    assert "--out" in err
+
+
+async def test_advice_names_the_flags_of_this_command() -> None:
+    async with serving(Painter()) as server:
+        for words, flag in ((("--aspect-ratio", "wide"), "--aspect-ratio wide"), (("--width", "0"), "--width 0")):
+            _, _, err = await hfgen("image", "--api-base", server.url, *words, "a fox")
+            assert f"hfgen: {flag}" in err.replace("'", "")
+            _, out, _ = await hfgen("image", "--json", "--api-base", server.url, *words, "a fox")
+            assert json.loads(out)["message"].replace("'", "").startswith(flag)
+
+
 async def test_an_answer_that_is_no_picture_writes_nothing(tmp_path: Path) -> None:
     async with serving(Painter(b"<html>hello</html>")) as server:
         words = ("--out", str(tmp_path), "-o", "total_timeout", "5", "a fox")
         code, out, err = await hfgen("image", "--api-base", server.url, *words)
     assert (code, out, names(tmp_path)) == (7, "", [])
     assert "Traceback" not in err
+
+
+HOSTILE: dict[str, tuple[dict[str, str], str]] = {
+    "an address inside": ({"url": "http://169.254.169.254/latest/meta-data"}, "is not fetched"),
+    "a file": ({"url": "file:///etc/passwd"}, "of the kind 'file'"),
+    "ten gigabytes": ({"url": "http://{host}/10-GB"}, "10737418240"),
+    "a bomb": ({"b64_json": base64.b64encode(huge_png(50_000, 50_000)).decode()}, "50000 x 50000"),
+    "a page": ({"url": "http://{host}/page"}, "HTML"),
+}
+
+
+@pytest.mark.parametrize(("place", "said"), HOSTILE.values(), ids=HOSTILE)
+async def test_a_hostile_provider_gets_a_clear_error_and_nothing_is_written(
+    place: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    async def provide(visit: Visit) -> None:
+        if visit.path == "/10-GB":
+            await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n" + png())
+            await visit.gone()
+        elif visit.path == "/page":
+            await visit.answer(b"<!doctype html><title>Sign in</title>", "image/png")
+        else:
+            told = {key: text.replace("{host}", visit.headers["host"]) for key, text in place.items()}
+            await visit.answer(json.dumps({"data": [told]}).encode())
+
+    out = tmp_path / "out"
+    async with serving(provide) as server:
+        words = ("--api-base", f"{server.url}/v1/images/generations", "--out", str(out), "a fox")
+        code, printed, err = await hfgen("image", *words)
+    assert (code, printed, out.exists()) == (7, "", False)
+    assert said in err
+    assert "Traceback" not in err
+
+
+async def test_no_name_that_a_provider_gives_names_a_file(tmp_path: Path) -> None:
+    async def provide(visit: Visit) -> None:
+        if "evil" in visit.path:
+            more = 'Content-Disposition: attachment; filename="../../evil.png"\r\n'
+            await visit.answer(png(), "image/png", more=more)
+        else:
+            url = f"http://{visit.headers['host']}/..%2f..%2fevil.png"
+            told = {"url": url, "revised_prompt": "../../evil", "model": "../evil"}
+            await visit.answer(json.dumps({"data": [told]}).encode())
+
+    out = tmp_path / "deep" / "out"
+    async with serving(provide) as server:
+        words = ("--api-base", f"{server.url}/v1/images/generations", "--out", str(out), "a fox")
+        assert (await hfgen("image", *words))[0] == 0
+    assert [name.startswith("a-fox-") for name in names(out)] == [True, True]
+    assert (names(tmp_path), names(tmp_path / "deep")) == (["deep"], ["out"])
 
 
 async def test_ctrl_c_ends_the_job_and_writes_nothing(tmp_path: Path) -> None:
@@ -315,7 +425,7 @@ async def test_ctrl_c_keeps_the_pictures_that_had_come(tmp_path: Path) -> None:
         _, err = await process.communicate()
     assert process.returncode == 130
     assert names(tmp_path) == [Path(path).with_suffix(".json").name, Path(path).name]
-    assert "1 picture had come before that, and stays" in err.decode()
+    assert "1 picture came before that and is kept" in err.decode()
     assert "Traceback" not in err.decode()
 
 

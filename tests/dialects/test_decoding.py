@@ -12,7 +12,7 @@ from hfgen.errors import BadPicture, BadRequest, HfgenError, RateLimited, Server
 from hfgen.events import FinishReason, ImageResponse, Logprobs, TokenLogprob, ToolCallDelta, Usage
 from hfgen.media import Media
 from hfgen.providers.shape import Shape
-from hfgen.wire import END, Body, Frame, Named
+from hfgen.wire import END, Body, Frame, Named, Whole
 from replay import body_of
 
 STREAMS = [openai_chat, openai_completions, tgi]
@@ -235,7 +235,7 @@ def test_null_and_an_empty_list_stand_for_what_is_left_out() -> None:
     ]
     assert read(tgi, b'{"token":{"text":"a","special":null}}') == ["a"]
     end = b'{"token":{"text":"a"},"generated_text":"a","details":{"finish_reason":null,"generated_tokens":null}}'
-    assert read(tgi, end) == ["a", Usage(), FinishReason("stop"), END]
+    assert read(tgi, end) == ["a", Whole("a"), Usage(), FinishReason("stop"), END]
 
 
 def test_tgis_full_queue_inside_a_chat_stream_may_be_asked_again() -> None:
@@ -284,8 +284,9 @@ def test_tgis_special_tokens_are_markup_and_its_end_is_the_generated_text() -> N
         b'{"token":{"text":"!","special":false},"generated_text":"Hi!",'
         b'"details":{"finish_reason":"length","generated_tokens":2,"input_length":5}}'
     )
-    assert read(tgi, end) == ["!", Usage(5, 2), FinishReason("length"), END]
+    assert read(tgi, end) == ["!", Whole("Hi!"), Usage(5, 2), FinishReason("length"), END]
     assert read(tgi, b'{"token":{"text":"!","special":false},"generated_text":""}') == ["!", FinishReason("stop"), END]
+    assert read(tgi, b'{"token":null,"generated_text":"all"}') == [Whole("all"), FinishReason("stop"), END]
 
 
 def test_tgis_log_probabilities_are_told_where_they_were_asked_for() -> None:
@@ -296,7 +297,8 @@ def test_tgis_log_probabilities_are_told_where_they_were_asked_for() -> None:
 
 def test_the_toolkits_answer_is_a_list_or_an_object() -> None:
     for body in (b'[{"generated_text":"Hi"}]', b'{"generated_text":"Hi"}'):
-        assert read(toolkit, Body("application/json", body)) == ["Hi", FinishReason("stop"), END]
+        told = read(toolkit, Body("application/json", body))
+        assert told == ["Hi", Usage(completion_tokens=1, estimated=True), FinishReason("stop"), END]
 
 
 def test_a_toolkit_that_paints_answers_a_prompt_with_a_picture() -> None:

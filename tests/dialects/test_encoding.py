@@ -76,7 +76,7 @@ def test_no_option_is_swallowed_it_is_sent_or_named(dialect: ModuleType, kind: S
     body, dropped = sent(
         dialect,
         kind,
-        sampling={name: getattr(EVERY_SAMPLING, name) for name in EVERY_SAMPLING.__dataclass_fields__},
+        sampling={name: getattr(EVERY_SAMPLING, name) for name in EVERY_SAMPLING.__struct_fields__},
         picture=EVERY_PICTURE,
         messages=(),
         tools=(TOOL,),
@@ -93,7 +93,7 @@ def test_no_option_is_swallowed_it_is_sent_or_named(dialect: ModuleType, kind: S
         "width": {"size"},
         "height": {"size"},
     }
-    options = {name for name in EVERY_SAMPLING.__dataclass_fields__ if name != "max_tokens"} | PICTURE_OPTIONS
+    options = {name for name in EVERY_SAMPLING.__struct_fields__ if name != "max_tokens"} | PICTURE_OPTIONS
     options |= {"tools", "tool_choice", "response_format", "chat_template_kwargs"}
     keys = carried(body) - ({"response_format"} if dialect in (nscale, together) else set())  # theirs is base64 or url
     seen = {name for name in options if ({name} | spelt.get(name, set())) & keys}

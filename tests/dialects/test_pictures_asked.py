@@ -1,11 +1,11 @@
 """How each provider is asked for pictures: the request byte by byte, and what cannot be asked of it."""
 
 import json
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hfgen.dialects import fal, nscale, openai_images, replicate, together, wavespeed, zai
 from hfgen.errors import UsageError
@@ -43,14 +43,13 @@ def body(request: WireRequest) -> dict[str, Any]:
             {
                 "prompt": "a fox",
                 "image_size": {"width": 1376, "height": 768},
-                "num_images": 2,
                 "seed": 7,
                 "negative_prompt": "blur",
                 "num_inference_steps": 20,
                 "guidance_scale": 7.5,
                 "scheduler": "euler",
             },
-            {"temperature"},
+            {"temperature", "n"},
         ),
         (
             together,
@@ -59,7 +58,6 @@ def body(request: WireRequest) -> dict[str, Any]:
                 "model": "id/of-it",
                 "prompt": "a fox",
                 "response_format": "base64",
-                "n": 2,
                 "width": 1376,
                 "height": 768,
                 "seed": 7,
@@ -67,7 +65,7 @@ def body(request: WireRequest) -> dict[str, Any]:
                 "steps": 20,
                 "guidance_scale": 7.5,
             },
-            {"temperature", "scheduler"},
+            {"temperature", "scheduler", "n"},
         ),
         (
             nscale,

@@ -59,7 +59,7 @@ def judge(entry: Entry, dialect: str, asked: Demand, outcome: Outcome) -> Verdic
     kind = kind_of(outcome)
     wrong = [] if kind in entry.accept else [f"{kind}, where {'|'.join(sorted(entry.accept))} is right"]
     if kind in ("ok", "clean"):
-        wrong += _beside_the_text(asked, outcome)
+        wrong += beside_the_text(asked, outcome)
         wrong += _of_the_error(asked, outcome) if kind == "clean" else _of_the_end(asked, outcome)
     else:
         wrong.append(_shown(outcome))
@@ -85,7 +85,8 @@ def kind_of(outcome: Outcome) -> str:
     return "clean" if outcome.error.partial == text else "partial"
 
 
-def _beside_the_text(asked: Demand, outcome: Outcome) -> list[str]:
+def beside_the_text(asked: Demand, outcome: Outcome) -> list[str]:
+    """What is amiss though the text is right: hammering, haste, slowness, a token that went astray."""
     wrong = []
     sent = len(outcome.requests)
     if asked.most_requests is not None and sent > asked.most_requests:

@@ -33,7 +33,7 @@ async def test_each_request_is_one_line_without_its_text_or_its_key(caplog: pyte
             metrics = await response.text()
     lines = [json.loads(each.getMessage()) for each in caplog.records if each.name == "hfgen.gateway.access"]
     assert lines[0]["path"] == "/v1/chat/completions"
-    assert lines[0]["status"] == 200
+    assert (lines[0]["status"], lines[0]["model"]) == (200, "toy")
     assert lines[0]["request_id"].startswith("req_")
     said = caplog.text + metrics
     for secret in (SECRET, "private", "sesame"):

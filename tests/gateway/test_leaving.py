@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -29,12 +30,17 @@ async def listing(visit: Visit) -> bool:
     return True
 
 
+HELLO = {"model": "toy", "messages": [{"role": "user", "content": "Hello"}]}
+
+
 @asynccontextmanager
-async def answer_of(url: str, *, stream: bool = True) -> AsyncIterator[asyncio.StreamReader]:
-    """A chat request on a line of its own, which leaving hangs up."""
+async def answer_of(
+    url: str, path: str = "/v1/chat/completions", asked: Mapping[str, Any] = HELLO, *, stream: bool = True
+) -> AsyncIterator[asyncio.StreamReader]:
+    """A request on a line of its own, which leaving hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=2**12)
-    body = json.dumps({"model": "toy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    body = json.dumps({**asked, "stream": stream}).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     try:
         yield reader
@@ -64,6 +70,34 @@ async def test_a_caller_that_hangs_up_stops_the_model(when: str) -> None:
             left = time.perf_counter()
         await asyncio.wait_for(stopped.wait(), 10)
         assert time.perf_counter() - left < 0.25  # 0.1 s on a machine that does nothing else
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/responses", {"input": "Hello"}),
+        ("/v1/completions", {"prompt": "Hello"}),
+        ("/v1/images/generations", {"prompt": "a fox"}),
+        ("/", {"inputs": "Hello"}),
+        ("/", {"inputs": "a fox", "parameters": {"width": 64}}),
+    ],
+)
+async def test_leaving_stops_whoever_answers_on_every_route(path: str, asked: dict[str, Any], stream: bool) -> None:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def works(visit: Visit) -> None:
+        if visit.method == "GET":
+            await listing(visit)
+            return
+        begun.set()
+        await visit.gone()
+        stopped.set()
+
+    async with serving(works) as server, gateway(Settings(api_base=(server.url,))) as url:
+        async with answer_of(url, path, asked, stream=stream):
+            await begun.wait()
+        await asyncio.wait_for(stopped.wait(), 10)
 
 
 async def test_a_slow_reader_slows_the_model_down() -> None:

@@ -53,6 +53,25 @@ async def test_a_conversation_is_answered_in_one_piece() -> None:
     assert answer["usage"]["completion_tokens"] == 2
 
 
+@pytest.mark.parametrize("route", ["chat/completions", "completions"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_an_answer_names_the_model_that_the_caller_did_not(route: str, streams: bool) -> None:
+    body = {**HELLO, "prompt": "a", "stream": streams}
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:
+        if streams:
+            said = [json.loads(data) for data in (await events(f"{url}/v1/{route}", body))[:-1]]
+        else:
+            said = [(await post(f"{url}/v1/{route}", body))[1]]
+    assert {answer["model"] for answer in said} == {"toy"}
+
+
+async def test_text_in_parts_reaches_the_server_as_text() -> None:
+    parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:
+        await post(f"{url}/v1/chat/completions", {"messages": [{"role": "user", "content": parts}]})
+    assert json.loads(server.visits[-1].body)["messages"] == [{"role": "user", "content": "Hello"}]
+
+
 async def test_a_conversation_is_streamed_with_its_usage_at_the_end() -> None:
     asked = {"model": "toy", **HELLO, "stream": True, "stream_options": {"include_usage": True}}
     async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:
@@ -103,6 +122,8 @@ async def test_a_completion_is_streamed() -> None:
         ("chat/completions", {"messages": []}, "messages"),
         ("chat/completions", {**HELLO, "temperature": "hot"}, "temperature"),
         ("chat/completions", {**HELLO, "n": 0}, "n"),
+        ("chat/completions", {**HELLO, "temperature": -1}, "temperature"),
+        ("chat/completions", {**HELLO, "continue_final_message": True}, "continue_final_message"),
         ("chat/completions", {**HELLO, "stream_options": {"include_usage": 3}}, "stream_options.include_usage"),
         ("completions", {"prompt": 3}, "prompt"),
         ("completions", {"prompt": []}, "prompt"),
@@ -114,7 +135,7 @@ async def test_an_impossible_field_is_named(route: str, body: dict[str, Any], fi
     assert status == 400
     assert answer["error"]["type"] == "invalid_request_error"
     assert answer["error"]["message"].startswith(field)
-    assert answer["error"]["param"] in (field, None)
+    assert answer["error"]["param"] == field
     assert answer["error"]["request_id"].startswith("req_")
 
 
@@ -161,6 +182,17 @@ async def test_the_models_are_those_of_the_server_behind() -> None:
         assert (await get(f"{url}/v1/models/toy"))[1]["object"] == "model"
         status, answer = await get(f"{url}/v1/models/other/model")
         assert (status, answer["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_a_name_for_a_model_of_pictures_says_so() -> None:
+    names = {"painter": ("black-forest-labs/FLUX.1-dev:fal-ai",), "writer": ("toy",)}
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,), names=names)) as url:
+        _, answer = await get(f"{url}/v1/models")
+    assert {model["id"]: model["makes"] for model in answer["data"]} == {
+        "painter": "image",
+        "writer": "text",
+        "toy": "text",
+    }
 
 
 async def test_a_dead_route_hands_over_to_the_next_before_the_first_byte() -> None:

@@ -3,12 +3,16 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hfgen import HuggingFaceInference
 from hfgen.errors import (
     BadRequest,
+    ConnectionFailed,
     ContentFiltered,
+    GenerationError,
     HfgenError,
     ModelLoading,
     ModelNotSupportedError,
@@ -17,7 +21,7 @@ from hfgen.errors import (
     ServerError,
     UsageError,
 )
-from hfgen.events import FinishReason
+from hfgen.events import Event, FinishReason
 from hfgen.providers.notices import OptionIgnored
 from hfgen.providers.routes import IMAGE_PROVIDERS
 from loopback import serving
@@ -28,6 +32,7 @@ from painters import (
     PNG,
     RECORD,
     SERVED,
+    TOKEN,
     House,
     Said,
     answered,
@@ -111,6 +116,61 @@ async def test_a_provider_that_does_not_paint_is_refused_early_and_others_are_na
     assert house.visits == []
 
 
+TEXT_RECORD = {
+    "pipeline_tag": "text-generation",
+    "tags": ["conversational"],
+    "inferenceProviderMapping": {"groq": {"status": "live", "providerId": "x", "task": "conversational"}},
+}
+
+
+@pytest.mark.parametrize(
+    "option", [{"guidance_scale": 3.0}, {"width": 512}, {"aspect_ratio": "1:1"}, {"seed": 1, "scheduler": "euler"}]
+)
+async def test_a_model_for_text_refuses_an_option_of_pictures_and_names_it(
+    option: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(TEXT_RECORD, {})
+    async with at_home(house, monkeypatch):
+        with pytest.raises(
+            ModelNotSupportedError, match="owner/text is a model for text-generation: it makes no"
+        ) as caught:
+            await ask("owner/text", **option)
+    assert list(option)[-1] + "=" in caught.value.hint
+    assert house.visits == []
+
+
+async def test_who_asks_for_words_gets_them_and_hears_that_an_option_of_pictures_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = {"choices": [{"index": 0, "message": {"content": "Paris"}, "finish_reason": "stop"}]}
+    house = House(TEXT_RECORD, {"POST /v1/chat/completions": [said(answer)]})
+    async with at_home(house, monkeypatch):
+        with pytest.warns(OptionIgnored, match="guidance_scale"):
+            events = [
+                event
+                async for event in HuggingFaceInference.create_async_generator(
+                    "owner/text", [{"role": "user", "content": "x"}], mode="chat", guidance_scale=3.0
+                )
+            ]
+    assert events[0] == "Paris"
+
+
+async def test_a_server_without_a_route_for_pictures_is_said_to_have_been_asked_for_one() -> None:
+    house = House({}, {"GET /v1/models": [said({"data": [{"id": "m", "owned_by": "vllm"}]})]})
+    async with serving(house) as server:
+        with pytest.raises(ModelNotSupportedError) as caught:
+            await ask("m", api_base=server.url, guidance_scale=3.0)
+    assert caught.value.hint.startswith("It was asked for a picture")
+
+
+async def test_without_the_hub_nobody_is_said_to_serve_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(House({}, {})) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with pytest.raises(ConnectionFailed, match="Hub does not answer"):
+        await ask(total_timeout=20)
+
+
 async def test_a_model_that_nobody_paints_with_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House({**RECORD, "inferenceProviderMapping": {"groq": SERVED["groq"]}}, {})
     async with at_home(house, monkeypatch):
@@ -172,6 +232,76 @@ async def test_an_openai_like_server_is_asked_for_pictures_below_v1(
         events = await ask("sd", api_base=server.url, aspect_ratio="1:1")
     assert pictures(events)[0].media.data == PNG
     assert json.loads(house.visits[-1].body)["size"] == "1024x1024"
+
+
+async def test_a_provider_without_a_row_is_asked_in_openai_s_language_by_its_whole_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(RECORD, {"POST /nebius/v1/images/generations": [said({"data": [{"b64_json": PACKED}]})]})
+    async with serving(house) as server:
+        monkeypatch.setenv("HF_INFERENCE_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        events = await ask("flux", api_base=f"{server.url}/nebius/v1/images/generations")
+    assert pictures(events)[0].media.data == PNG
+    assert house.visits[-1].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def several(house: House, **asked: Any) -> tuple[list[Any], list[int]]:
+    """What was asked of seeds and numbers for three pictures, and the seeds that the pictures say."""
+    events = await ask(n=3, **asked)
+    bodies = [json.loads(visit.body) for visit in house.visits if visit.method == "POST"]
+    sent = [(body.get("seed"), body.get("n"), body.get("num_images")) for body in bodies]
+    return sorted(sent), sorted(image.seed for image in pictures(events) if image.seed is not None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [("fal-ai", "/fal-ai/fal-ai/flux/dev?_subdomain=queue"), ("together", "/together/v1/images/generations")],
+)
+async def test_three_pictures_are_three_requests_where_a_request_takes_a_seed(
+    provider: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"data": [{"b64_json": PACKED}], "images": [{"url": f"data:image/png;base64,{PACKED}"}]}
+    house = House(RECORD, {f"POST {path}": [said(answer)]})
+    async with at_home(house, monkeypatch):
+        sent, told = await several(house, provider=provider, seed=5)
+    assert sent == [(5, None, None), (6, None, None), (7, None, None)]
+    assert told == [5, 6, 7]
+
+
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+@pytest.mark.parametrize("path", ["", "/v1/images/generations"])
+async def test_servers_of_diffusion_models_make_each_picture_from_a_seed_of_its_own(kind: str, path: str) -> None:
+    house = House(
+        {},
+        {
+            "POST /v1/images/generations": [said({"data": [{"b64_json": PACKED}]})],
+            "GET /v1/models": [said({"data": [{"id": "m", "owned_by": kind}]})],
+        },
+    )
+    async with serving(house) as server:
+        sent, told = await several(house, model="m", api_base=server.url + path, seed=5, mode="image")
+    assert sent == [(5, None, None), (6, None, None), (7, None, None)]
+    assert told == [5, 6, 7]
+
+
+async def test_where_no_seed_can_be_asked_for_one_request_makes_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(RECORD, {"POST /nscale/v1/images/generations": [said({"data": [{"b64_json": PACKED}] * 3})]})
+    async with at_home(house, monkeypatch):
+        assert await several(house, provider="nscale") == ([(None, 3, None)], [])
+
+
+async def test_base64_that_is_damaged_leaves_the_other_pictures_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"data": [{"b64_json": "!"}, {"b64_json": PACKED}, {"url": "file:///etc/passwd"}]}
+    house = House(RECORD, {"POST /nscale/v1/images/generations": [said(answer)]})
+    events: list[Event] = []
+    async with at_home(house, monkeypatch):
+        with pytest.raises(GenerationError, match="1 of 3 pictures came: the picture's base64 is cut"):
+            async for event in HuggingFaceInference.create_async_generator(
+                MODEL, [], prompt=ASTRONAUT, provider="nscale", n=3
+            ):
+                events.append(event)
+    assert [image.media.data for image in pictures(events)] == [PNG]
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ async def test_a_job_in_fal_s_queue_tells_its_place_and_ends_with_its_pictures(m
             },
         )
         async with at_home(house, monkeypatch):
-            events = await ask(provider="fal-ai", n=2, aspect_ratio="16:9")
+            events = await ask(provider="fal-ai", aspect_ratio="16:9", extra_data={"num_images": 2})
     assert [image.media.data for image in pictures(events)] == [PNG, PNG]
     assert ("queued", 1) in stages(events)
     assert ("running", None) in stages(events)
@@ -164,6 +164,36 @@ async def test_a_task_at_z_ai_that_is_done_at_once_needs_no_polling(monkeypatch:
     assert json.loads(house.visits[0].body) == {"model": "glm-image", "prompt": ASTRONAUT, "size": "1024x1024"}
 
 
+async def test_a_task_at_z_ai_without_an_id_is_an_error_and_is_not_asked_for_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(RECORD, {"POST /zai-org/api/paas/v4/async/images/generations": [said({"task_status": "PROCESSING"})]})
+    async with at_home(house, monkeypatch):
+        with pytest.raises(ServerError, match="no job"):
+            await ask(provider="zai-org")
+    assert len(house.visits) == 1
+
+
+async def test_a_poll_of_z_ai_that_does_not_name_its_task_again_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    async with serving(store) as cdn:
+        house = House(
+            RECORD,
+            {
+                "POST /zai-org/api/paas/v4/async/images/generations": [
+                    said({"id": "t", "task_status": "PROCESSING"}, more="Retry-After-Ms: 10\r\n")
+                ],
+                "GET /zai-org/api/paas/v4/async-result/t": [
+                    said({"task_status": "PROCESSING"}, more="Retry-After-Ms: 10\r\n"),
+                    said({"task_status": "SUCCESS", "image_result": [{"url": f"{cdn.url}/a.png"}]}),
+                ],
+            },
+        )
+        async with at_home(house, monkeypatch):
+            assert len(pictures(await ask(provider="zai-org"))) == 1
+    assert house.asked[1:] == ["GET /zai-org/api/paas/v4/async-result/t"] * 2
+
+
 @pytest.mark.parametrize(
     ("provider", "routes", "kind", "words"),
     [
@@ -223,7 +253,7 @@ async def test_what_a_checker_lets_through_comes_and_the_end_says_that_some_did_
         answer = said({"images": two, "seed": 5, "has_nsfw_concepts": [False, True]})
         house = House(RECORD, {"POST /fal-ai/fal-ai/flux/dev?_subdomain=queue": [answer]})
         async with at_home(house, monkeypatch):
-            events = await ask(provider="fal-ai", n=2)
+            events = await ask(provider="fal-ai", extra_data={"num_images": 2})
     assert len(pictures(events)) == 1
     assert isinstance(events[-1], FinishReason)
     assert events[-1].reason == "content_filter"

@@ -8,7 +8,7 @@ import base64
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from hfgen.errors import (
     ModelLoading,
     ServerError,
     TimedOut,
+    UsageError,
 )
 from hfgen.events import Event, FinishReason, ImageResponse, Progress, Usage
 from hfgen.generation import Generation, Picture, Sampling
@@ -39,12 +40,15 @@ from hfgen.providers.plan import Plan
 from hfgen.providers.routes import Dialect, Route
 from hfgen.transport.retry import RetryBudget
 from hfgen.transport.session import Session
-from hfgen.wire import END, Again, Body, Frame, Item, PictureAt, Target, WireRequest
+from hfgen.wire import END, Again, Frame, Item, PictureAt, Target, WireRequest
 from loopback import Server, Visit, serving
 from pictures import huge_png, png
 
 TOKEN = "hf_secret_secret_1"
 Say = Callable[[Visit], Sequence[Any]]
+
+
+_WORDS: dict[str, Item] = {"end": END, "withheld": FinishReason("content_filter")}
 
 
 def encode(asked: Generation, target: Target) -> WireRequest:
@@ -53,8 +57,8 @@ def encode(asked: Generation, target: Target) -> WireRequest:
 
 
 def decode(frame: Frame) -> Sequence[Item]:
-    assert isinstance(frame, Body)
-    return [_item(item) for item in json.loads(frame.data)]
+    data = frame if isinstance(frame, bytes) else frame.data
+    return [_WORDS[item] if isinstance(item, str) else _item(item) for item in json.loads(data)]
 
 
 def _item(said: Any) -> Item:
@@ -76,8 +80,6 @@ def _item(said: Any) -> Item:
             raise GenerationError(words)
         case {"tokens": count}:
             return Usage(completion_tokens=count)
-        case "end":
-            return END
         case _:
             raise AssertionError(said)
 
@@ -91,12 +93,20 @@ async def say(visit: Visit, *items: Any, more: str = "") -> None:
 
 
 async def paint(
-    *servers: Server, limits: Limits | None = None, seeds: bool = True, most: int = 1, seed: int | None = 7, n: int = 1
+    *servers: Server,
+    limits: Limits | None = None,
+    seeds: bool = True,
+    most: int = 1,
+    seed: int | None = 7,
+    n: int = 1,
+    extra: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Event, None]:
     """One call, as `create_async_generator` makes it once it has its plan."""
     limits = limits or Limits()
     dialect = Dialect("toy", encode, decode, paints=True, most=most, seeds=seeds)
-    asked = Generation("m", prompt="a fox", sampling=Sampling(seed=seed), picture=Picture(n=n), limits=limits)
+    asked = Generation(
+        "m", prompt="a fox", sampling=Sampling(seed=seed), picture=Picture(n=n), extra=extra or {}, limits=limits
+    )
 
     async def plan(server: Server) -> Plan:
         return Plan(asked, Route(dialect, Target(server.url + "/api", token=TOKEN, model="m", provider="toy")))
@@ -217,6 +227,25 @@ async def test_a_poll_that_fails_is_repeated_and_the_request_is_not(fault: Calla
     assert len(images(events)) == 1
     assert provider.seen["paint"] == 1
     assert Progress("running") in events
+
+
+async def test_a_request_that_was_taken_is_not_sent_again_whatever_its_answer_says() -> None:
+    async with serving(running) as server:
+        with pytest.raises(ServerError, match="no job"):
+            await all_of(paint(server))
+        assert len(server.visits) == 1
+
+
+async def test_a_request_that_was_taken_is_not_sent_again_when_its_answer_breaks_off() -> None:
+    async def talk(visit: Visit) -> None:
+        await visit.begin_stream()
+        await visit.event('[{"follow": "/poll/1"}]')
+        await reset(visit)
+
+    async with serving(talk) as server:
+        with pytest.raises(HfgenError):
+            await all_of(paint(server))
+        assert len(server.visits) == 1
 
 
 async def test_polls_that_fail_for_ever_end_with_their_error_and_one_request() -> None:
@@ -392,6 +421,44 @@ async def test_a_dialect_that_makes_several_is_asked_once() -> None:
     assert len(images(events)) == 6
 
 
+async def test_what_a_server_makes_too_few_of_is_asked_for_one_by_one() -> None:
+    """Some models make one picture, whatever number is asked for."""
+    counts: list[int] = []
+
+    async def talk(visit: Visit) -> None:
+        counts.append(json.loads(visit.body)["n"])
+        await say(visit, b64(png(shade=len(counts))), "end")
+
+    async with serving(talk) as server:
+        events = await all_of(paint(server, most=4, n=4))
+    assert counts == [4, 1, 1, 1]
+    assert len({image.media.data for image in images(events)}) == 4
+    assert events[-1] == FinishReason("stop", model="m", server=server.url, attempts=4)
+
+
+async def test_what_a_filter_withholds_is_not_asked_for_again() -> None:
+    async def talk(visit: Visit) -> None:
+        await say(visit, b64(png()), "withheld", "end")
+
+    async with serving(talk) as server:
+        events = await all_of(paint(server, most=4, n=2))
+        assert len(server.visits) == 1
+    assert events[-1] == FinishReason("content_filter", model="m", server=server.url)
+
+
+async def test_several_requests_never_share_a_seed_of_extra_data() -> None:
+    extra = {"input": {"seed": 3}}
+    async with serving(done) as server:
+        with pytest.raises(UsageError, match="same picture") as caught:
+            await all_of(paint(server, n=2, seed=None, extra=extra))
+        assert "seed=" in caught.value.hint
+        assert server.visits == []
+        events: list[Event] = []
+        with pytest.raises(GenerationError, match=r"1 of 3 pictures came: .*one seed"):
+            await all_of(paint(server, n=3, most=4, seed=None, extra=extra), events)
+        assert len(server.visits) == len(images(events)) == 1
+
+
 async def test_seeds_are_drawn_where_every_server_takes_one() -> None:
     async with serving(done) as server:
         drawn = {image.seed for image in images(await all_of(paint(server, seed=None, n=3)))}
@@ -450,6 +517,18 @@ async def test_a_bad_picture_is_an_error_and_is_not_paid_for_again(data: bytes, 
         with pytest.raises(BadPicture, match=said):
             await all_of(paint(server))
         assert len(server.visits) == 1
+
+
+async def test_a_picture_that_is_cut_leaves_the_others_of_its_answer() -> None:
+    async def talk(visit: Visit) -> None:
+        await say(visit, b64(png()), b64(png()[:-9]), b64(png(shade=1)), "end")
+
+    events: list[Event] = []
+    async with serving(talk) as server:
+        with pytest.raises(GenerationError, match=r"2 of 3 pictures came: .*cut"):
+            await all_of(paint(server, most=3, n=3), events)
+        assert len(server.visits) == 1
+    assert [image.media.data for image in images(events)] == [png(), png(shade=1)]
 
 
 async def test_a_picture_at_a_bad_address_leaves_the_others() -> None:

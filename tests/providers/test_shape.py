@@ -36,6 +36,22 @@ def test_text_passes_as_it_is_and_ends_once() -> None:
     assert out == ["Hello", " world", Usage(3, 2), FinishReason("stop", model="m", server="s")]
 
 
+@given(
+    st.lists(st.text(st.characters(), max_size=3), max_size=6),
+    st.sampled_from(["", "\ud83d"]),
+)
+def test_many_pieces_at_once_are_shaped_as_one_by_one(pieces: list[str], begun: str) -> None:
+    one, many = Shape(), Shape()
+    for shape in (one, many):
+        list(shape.feed("Hello"))
+        list(shape.feed(begun))
+    single = [event for piece in pieces for event in one.feed(piece)]
+    assert many.plain
+    assert list(many.feed_texts([*pieces])) == single
+    assert (many.pieces, many.received) == (one.pieces, one.received)
+    assert list(many.flush()) == list(one.flush())
+
+
 def test_usage_is_counted_where_the_server_does_not_tell_it() -> None:
     out = run(Shape(), ["a", "b", FinishReason("length")])
     assert out[-2] == Usage(completion_tokens=2, estimated=True)

@@ -10,6 +10,7 @@ import pytest
 
 from hfgen import HuggingFaceInference
 from hfgen.errors import BadRequest
+from hfgen.events import FinishReason, Usage
 from hfgen.providers.notices import OptionIgnored
 from loopback import Server
 from replay import body_of, replayed
@@ -52,6 +53,19 @@ async def test_a_stop_text_is_matched_by_hfgen() -> None:
     async with replayed("toolkit_text") as server:
         assert await text(server, prompt="Count: 1, 2, 3,", stop="6", max_tokens=16, temperature=0) == " 4, 5, "
         assert wrote("stop").startswith(" 4, 5, 6")
+
+
+async def test_its_tokens_are_an_estimate_and_the_end_is_a_stop_for_it_tells_neither() -> None:
+    async with replayed("toolkit_text") as server:
+        asked = HuggingFaceInference.create_async_generator(
+            "", [], prompt="The capital of France is", max_tokens=8, temperature=0, api_base=server.url
+        )
+        told, usage, end = [event async for event in asked if event]
+    assert isinstance(usage, Usage)
+    assert usage.estimated
+    assert 8 <= usage.completion_tokens <= len(str(told)) / 2
+    assert isinstance(end, FinishReason)
+    assert end.reason == "stop"
 
 
 async def test_a_seed_is_left_out_and_the_caller_told() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from certificates import make_certificates
-from hfgen.errors import BadPicture, ConnectionFailed, HfgenError, ServerError
+from hfgen.errors import BadPicture, ConnectionFailed, HfgenError, ServerError, TimedOut
 from hfgen.limits import Limits
 from hfgen.transport.addresses import Address, Reach, reach
 from hfgen.transport.connections import tls
@@ -192,6 +192,18 @@ async def test_an_endless_body_is_left_at_the_limit() -> None:
         with pytest.raises(BadPicture, match="too large"):
             await fetched(server.url, at_loopback(server))
     assert said < 100 * MOST
+
+
+async def test_a_body_that_drips_is_left_when_its_time_is_up() -> None:
+    async def drip(visit: Visit) -> None:
+        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            await visit.say(b"x")
+            await asyncio.sleep(0.01)
+
+    async with serving(drip) as server, Session() as session:
+        with pytest.raises(TimedOut, match=r"within 0\.2 s"):
+            await session.download(server.url, at_loopback(server), Limits(), MOST, longest=0.2)
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "410 Gone", "500 Oh"])

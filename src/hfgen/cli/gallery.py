@@ -51,7 +51,8 @@ class PrintedPaths:
     ) -> None:
         self._waiting.__exit__(kind, error, trace)
         if error is not None and self._keeper.kept:
-            aside(f"{_counted(len(self._keeper.kept))} had come before that, and stays")
+            kept = len(self._keeper.kept)
+            aside(f"{_counted(kept)} came before that and {'is' if kept == 1 else 'are'} kept")
 
     async def show(self, event: Event) -> None:
         """Keep a picture and print its path; say what takes its time, and how it ended."""

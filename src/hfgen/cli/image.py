@@ -14,6 +14,7 @@ from hfgen.cli.asking import Asking
 from hfgen.cli.options import options
 from hfgen.cli.output import error_lines
 from hfgen.cli.question import question
+from hfgen.cli.wording import FLAGS, worded
 from hfgen.errors import MissingAuth, ModelNotSupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ _ARGUMENTS: Final = (
     "api_base", "api_key", "provider", "aspect_ratio", "width", "height", "seed", "timeout",
     "n", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler",
 )  # fmt: skip
+_FLAGS: Final = {
+    "aspect_ratio": "--aspect-ratio",
+    "width": "--width",
+    "height": "--height",
+    "n": "-n",
+    "negative_prompt": "--negative-prompt",
+    "num_inference_steps": "--steps",
+    "guidance_scale": "--guidance",
+    "scheduler": "--scheduler",
+}
 _WAYS: Final = (
     "Set HF_TOKEN or run `hf auth login` for Hugging Face's providers; "
     "or give --api-base, the address of a server that makes pictures."
@@ -104,7 +115,7 @@ def command(prompt: tuple[str, ...], **given: Any) -> None:
         from hfgen.cli.tracing import trace  # noqa: PLC0415 - logging is for those who ask
 
         trace()
-    with error_lines(as_json=given["as_json"]):
+    with error_lines(as_json=given["as_json"]), worded({**FLAGS, **_FLAGS}):
         _paint(prompt, given)
 
 

@@ -1,6 +1,7 @@
 """Keeping a picture: its file, what made it inside a PNG, and the same beside it as JSON."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from hfgen.formats import dimensions
 from hfgen.media import Media
 from hfgen.png_text import with_texts
 from hfgen.redaction import redact, without_tokens
-from hfgen.saving import replace_own, save_in, stem_of
+from hfgen.saving import names_a_file, replace_own, save_in, stem_of
 from hfgen.version import __version__
 
 _OURS: Final = "hfgen"
@@ -74,7 +75,7 @@ class Keeper:
     """Keeps pictures in a folder.
 
     Attributes:
-        folder: Where; it is there and can be written to.
+        folder: Where; it is made for the first picture.
         asked: Arguments of the call by name, as far as a picture does not tell them itself.
         sidecar: Whether a JSON file is written beside each picture.
         kept: What has been kept so far.
@@ -99,7 +100,7 @@ class Keeper:
         try:
             file = self.folder / save_in(self.folder, stem, image.media.extension, data).name
         except OSError as error:
-            raise _not_kept("the picture", self.folder, error) from error
+            raise _not_kept(f"{self.folder / stem}{image.media.extension}", error) from error
         record = Sidecar(**msgspec.structs.asdict(made), file=file.name, sha256=hashlib.sha256(data).hexdigest())
         kept = Kept(file, self._beside(file, record) if self.sidecar else None, record, Media(data, made.media_type))
         self.kept.append(kept)
@@ -116,17 +117,18 @@ class Keeper:
                 try:
                     replace_own(kept.sidecar, _json(msgspec.structs.replace(kept.record, attempts=end.attempts)))
                 except OSError as error:
-                    raise _not_kept("how often was asked", self.folder, error) from error
+                    raise _not_kept(f"{kept.sidecar} (how often was asked)", error) from error
 
     def _beside(self, file: Path, record: Sidecar) -> Path:
         try:
             return self.folder / save_in(self.folder, file.stem, ".json", _json(record)).name
         except OSError as error:
-            raise _not_kept(f"{file} is kept, but what made it", self.folder, error) from error
+            raise _not_kept(f"{file} is kept, but {file.with_suffix('.json')}", error) from error
 
     def _made(self, image: ImageResponse) -> Made:
         width, height = (image.width, image.height) if image.width else dimensions(image.media) or (0, 0)
-        negative, scheduler = self.asked.get("negative_prompt"), self.asked.get("scheduler")
+        asked = {name: value for name, value in self.asked.items() if name not in image.left_out}
+        negative, scheduler = asked.get("negative_prompt"), asked.get("scheduler")
         return Made(
             prompt=_clean(image.prompt),
             revised_prompt=_clean(image.revised_prompt),
@@ -137,10 +139,10 @@ class Keeper:
             seed=image.seed,
             width=width,
             height=height,
-            steps=self.asked.get("num_inference_steps"),
-            guidance=self.asked.get("guidance_scale"),
+            steps=asked.get("num_inference_steps"),
+            guidance=asked.get("guidance_scale"),
             scheduler=scheduler and _clean(scheduler),
-            extra=_harmless("", self.asked.get("extra_data") or {}),
+            extra=_harmless("", asked.get("extra_data") or {}),
             source_url=_place(image.source_url),
             media_type=image.media.media_type,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -149,20 +151,20 @@ class Keeper:
 
 
 def folder_for(given: str) -> Path:
-    """The folder for pictures, made where it is not there yet; before anything is asked for and paid.
+    """The folder for pictures, tried out before anything is asked for and paid; the first picture makes it.
 
     Raises:
         UsageError: It cannot be one.
     """
     folder = Path(given).expanduser()
-    if folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif") and not folder.is_dir():
+    if names_a_file(folder):
         raise UsageError(
             f"--out {given}: a folder is expected, and this looks like a file",
             hint="hfgen names the files itself, so that none is overwritten, and prints their names.",
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+        tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise UsageError(f"--out {given}: {error.strerror or error}", hint="Give a folder to write to.") from error
     return folder
@@ -209,7 +211,5 @@ def _json(record: Sidecar) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def _not_kept(what: str, folder: Path, error: OSError) -> NotKept:
-    return NotKept(
-        f"{what} could not be written to {folder}: {error.strerror or error}", hint="Choose another folder with --out."
-    )
+def _not_kept(what: str, error: OSError) -> NotKept:
+    return NotKept(f"{what} could not be written: {error.strerror or error}", hint="Choose another folder with --out.")

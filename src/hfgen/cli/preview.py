@@ -97,7 +97,7 @@ def _as_png(data: bytes) -> bytes:
 
 def _show_sixel(media: Media) -> None:
     try:
-        # An optional part. On a terminal its import asks that for what it can; one that we take for sixel answers.
+        # An optional part. Its import asks a terminal on stdout what it can (DA1, kitty's query; decision 0013).
         library = import_module("textual_image.renderable")
     except ImportError:
         return

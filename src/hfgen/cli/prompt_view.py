@@ -9,15 +9,17 @@ from hfgen.cli.terminal import harmless
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
 from hfgen.prompts.bos import CHATML_START
-from hfgen.prompts.inputs import harmless_request, source_of, spellings_of, template_name
+from hfgen.prompts.inputs import harmless_request, pieces_of, source_of, template_name
 
 
 def view(prompt: str, asked: Generation, facts: ModelFacts, *, color: bool) -> str:
     """The prompt for a terminal: controls made visible, special tokens in colour where that is asked for."""
     if not color:
         return harmless(prompt)
-    pieces = enumerate(spellings_of(asked, facts).whole.split(prompt))  # every second piece is a token
-    return "".join(click.style(harmless(p), fg="cyan", bold=True) if i % 2 else harmless(p) for i, p in pieces)
+    return "".join(
+        click.style(harmless(piece), fg="cyan", bold=True) if is_token else harmless(piece)
+        for piece, is_token in pieces_of(prompt, asked, facts)
+    )
 
 
 def account(asked: Generation, facts: ModelFacts, prompt: str, *, rendered_by: str = "") -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 import asyncio
 import sys
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from hfgen.cli.prompt_view import account, view
 from hfgen.errors import UsageError
@@ -54,23 +54,20 @@ def command(**given: Any) -> None:
     PROMPT is short for a conversation of one user message. What users and tools wrote is printed as raw routes send it:
     without the power to spell special tokens.
     """
-    from hfgen.prompts.inputs import render  # noqa: PLC0415 - brings jinja2 along
+    from hfgen.providers.inspection import of_facts, of_plan  # noqa: PLC0415 - brings jinja2 along
 
-    asked = _asked(given)
-    plan = asyncio.run(_at_server(asked, given)) if given["api_base"] else None
-    facts = plan.facts if plan else _facts(given)
-    if facts.id:
-        asked = replace(asked, model=facts.id)
-    if plan and plan.rendered_by:
-        prompt = plan.generation.text
+    asked, opens_turn, now = _asked(given), not given["no_generation_prompt"], _now(given["now"])
+    if given["api_base"]:
+        seen = of_plan(asked, asyncio.run(_at_server(asked, given)), opens_turn=opens_turn, now=now)
     else:
-        prompt = render(asked, facts, opens_turn=not given["no_generation_prompt"], now=_now(given["now"]))
+        seen = of_facts(asked, _facts(given), opens_turn=opens_turn, now=now)
     if given["verbose"]:
-        click.echo("\n".join(account(asked, facts, prompt, rendered_by=plan.rendered_by if plan else "")), err=True)
+        click.echo("\n".join(account(seen.asked, seen.facts, seen.prompt, rendered_by=seen.rendered_by)), err=True)
     if sys.stdout.isatty():
-        click.echo(view(prompt, asked, facts, color=given["color"]), nl=False, color=given["color"] or None)
+        shown = view(seen.prompt, seen.asked, seen.facts, color=given["color"])
+        click.echo(shown, nl=False, color=given["color"] or None)
         return
-    sys.stdout.buffer.write(prompt.encode("utf-8", "surrogatepass"))
+    sys.stdout.buffer.write(seen.prompt.encode("utf-8", "surrogatepass"))
     sys.stdout.buffer.flush()
 
 

@@ -2,6 +2,9 @@
 
 import ipaddress
 import os
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +14,7 @@ from hfgen.cli.callers_keys import callers_keys
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
+_NEEDED: Final = ("starlette", "uvicorn", "httptools", "prometheus_client")
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
 Serve the API of OpenAI for any client that speaks it, and a page to try it out.
@@ -20,6 +24,9 @@ hfgen serve                                    on 127.0.0.1:8000, the local mode
 hfgen serve --api-base http://127.0.0.1:8080   in front of a server of yours
 OPENAI_BASE_URL=http://127.0.0.1:8000/v1       is what most clients then need
 
+Models get names, with routes that stand in for each other, in hfgen.toml (here, or HFGEN_CONFIG); [server] in it holds
+any of these flags. What the command line says wins.
+
 On any other address than this machine's own it asks for an API key: HFGEN_API_KEY, several with commas between, or
 --api-key-file. In place of a key its digest may stand, `sha256:` and what `printf %s KEY | sha256sum` prints.
 HFGEN_UPSTREAM_KEY is the key of the server behind, or the Hugging Face token where that is not HF_TOKEN.
@@ -27,7 +34,33 @@ SIGTERM lets running answers come to their end, for --drain seconds at most.
 """
 
 
+def _read_config(context: click.Context, _param: click.Parameter, given: str | None) -> Mapping[str, tuple[str, ...]]:
+    """The names in the file; its settings become the flags' defaults, so that what is typed wins."""
+    from hfgen.gateway.config import find, load  # noqa: PLC0415 - for this command only
+
+    file = find(given)
+    if file is None:
+        return {}
+    flags = {opt[2:]: param for param in context.command.params for opt in param.opts if opt.startswith("--")}
+    config = load(file, flags.keys() - {"config", "help"})
+    context.default_map = {str(flags[name].name): _several(flags[name], said) for name, said in config.server.items()}
+    return config.names
+
+
+def _several(param: click.Parameter, said: Any) -> Any:
+    """One value may stand for a list of one."""
+    return [said] if getattr(param, "multiple", False) and isinstance(said, str) else said
+
+
 @click.command("serve", help=_HELP)
+@click.option(
+    "--config",
+    "names",
+    is_eager=True,
+    callback=_read_config,
+    type=click.Path(dir_okay=False),
+    help="A file of settings and of names for models; else ./hfgen.toml, else HFGEN_CONFIG.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("-m", "--model", default="", help="Answers a request that names no model.")
@@ -41,8 +74,16 @@ SIGTERM lets running answers come to their end, for --drain seconds at most.
 @click.option("--max-tokens", type=click.IntRange(1), help="The longest answer.")
 @click.option("--max-streams", type=click.IntRange(1), help="Answers at once, for each key.")
 @click.option("--rpm", type=click.IntRange(1), help="Requests a minute, for each key.")
+@click.option("--image-urls", is_flag=True, help="Pictures may be named by address; the server behind opens it.")
 @click.option(
     "--shared-limits", default="", envvar="HFGEN_SHARED_LIMITS", help="A Redis that several gateways count in."
+)
+@click.option(
+    "--timeout",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds of silence after which the server behind is asked again.",
 )
 @click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
 def command(host: str, port: int, workers: int, **given: Any) -> None:
@@ -56,6 +97,7 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
     listener = listen(host, port, shared=workers > 1)
     where = f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1"
     if workers > 1:
+        chosen = replace(chosen, pictures_kept=0)  # one process does not have what another made
         told = serve_many(chosen, host, listener, workers, lambda: aside(where))
         raise SystemExit(128 + told)
     app = create_app(chosen)
@@ -65,6 +107,7 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
 
 def _settings(host: str, given: dict[str, Any]) -> Any:
     from hfgen.gateway.settings import Limits, Settings  # noqa: PLC0415 - as above
+    from hfgen.limits import Limits as Patience  # noqa: PLC0415
 
     keys = callers_keys(given["keys"], given["api_key_file"])
     public = not _is_loopback(host)
@@ -76,13 +119,16 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
     return Settings(
         model=given["model"],
         api_base=given["api_base"],
+        names=given["names"],
         upstream_key=os.environ.get("HFGEN_UPSTREAM_KEY") or None,
         keys=keys,
         hosts=(*given["hosts"], *_named(host)),
         public=public,
         origins=tuple(origin.rstrip("/").lower() for origin in given["origins"]),
         pass_through_token=given["pass_through_token"],
+        image_urls=given["image_urls"],
         limits=Limits(max_tokens=given["max_tokens"], streams=given["max_streams"], per_minute=given["rpm"]),
+        patience=Patience.of(given["timeout"]),
         shared_limits=given["shared_limits"],
         drain=given["drain"],
     )
@@ -105,10 +151,6 @@ def _shown(host: str) -> str:
 
 
 def _check_installed() -> None:
-    try:
-        import httptools  # noqa: F401, PLC0415 - uvicorn names it by a string
-        import prometheus_client  # noqa: F401, PLC0415
-        import starlette  # noqa: F401, PLC0415
-        import uvicorn  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise UsageError(f"the gateway needs {error.name}", hint="pip install 'hfgen[gateway]'") from error
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"the gateway needs {', '.join(missing)}", hint="pip install 'hfgen[gateway]'")

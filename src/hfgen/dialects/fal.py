@@ -13,7 +13,7 @@ import msgspec
 from hfgen.asked import left_out
 from hfgen.events import FinishReason, Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import body_of, failed, filtered, finished, job_path, nothing_in, parsed, picture
+from hfgen.picture_answer import Place, body_of, failed, filtered, finished, job_path, nothing_in, parsed, several
 from hfgen.wire import END, Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
@@ -25,7 +25,6 @@ _TAKES: Final = frozenset(
         "aspect_ratio",
         "width",
         "height",
-        "n",
         "seed",
         "negative_prompt",
         "num_inference_steps",
@@ -67,7 +66,6 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     known: dict[str, Any] = {
         "prompt": generation.text,
         "image_size": {"width": asked.size.width, "height": asked.size.height} if asked.size else None,
-        "num_images": asked.n if asked.n > 1 else None,
         "seed": generation.sampling.seed,
         "negative_prompt": asked.negative_prompt,
         "num_inference_steps": asked.num_inference_steps,
@@ -122,7 +120,7 @@ def _pictures(answer: _Answer) -> Sequence[Item]:
     clean = [image for index, image in enumerate(images) if not (index < len(flags) and flags[index])]
     if not clean:
         raise filtered("the safety checker flags every picture (has_nsfw_concepts)")
-    pictures = [picture(image.url, seed=answer.seed) for image in clean]
+    pictures = several([Place(image.url, answer.seed) for image in clean])
     return finished(pictures) if len(clean) == len(images) else [*pictures, FinishReason("content_filter"), END]
 
 

@@ -13,7 +13,7 @@ from hfgen.asked import left_out
 from hfgen.events import ImageResponse
 from hfgen.generation import Generation
 from hfgen.media import Media, sniff
-from hfgen.picture_answer import body_of, finished, nothing_in, picture
+from hfgen.picture_answer import Place, body_of, finished, nothing_in, several
 from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import MALFORMED, task_body
 
@@ -77,10 +77,10 @@ def decode(frame: Frame) -> Sequence[Item]:
     except MALFORMED:
         raise nothing_in(data) from None
     packed = [found] if isinstance(found, str) else [*_packed(found)]
-    pictures = [picture(text) for text in packed if text]
-    if not pictures:
+    places = [Place(text) for text in packed if text]
+    if not places:
         raise nothing_in(data)
-    return finished(pictures)
+    return finished(several(places))
 
 
 def _packed(found: _Json) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hfgen.asked import left_out
 from hfgen.errors import ServerError
 from hfgen.events import Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
+from hfgen.picture_answer import Place, body_of, failed, finished, job_path, nothing_in, parsed, several
 from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import joined_below, request_body
 
@@ -67,7 +67,7 @@ def decode(frame: Frame) -> Sequence[Item]:
         raise ServerError(f"the job was {answer.status} at the provider")
     outputs = [answer.output] if isinstance(answer.output, str) else answer.output
     if outputs:
-        return finished([picture(output) for output in outputs])
+        return finished(several([Place(output) for output in outputs]))
     if answer.status not in ("starting", "processing", "queued") or answer.urls is None:
         raise nothing_in(data)
     again = WireRequest(

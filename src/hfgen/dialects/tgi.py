@@ -14,7 +14,7 @@ from hfgen.errors import ServerError
 from hfgen.events import Event, FinishReason, Logprobs, TokenLogprob, Usage
 from hfgen.finish_reasons import finish_of
 from hfgen.generation import Generation
-from hfgen.wire import END, LARGEST_TEXT, Body, Frame, Marker, Named, Target, WireRequest
+from hfgen.wire import END, LARGEST_TEXT, Body, Frame, Marker, Named, Target, Whole, WireRequest
 from hfgen.wire_json import MALFORMED, holds_json, task_body
 
 PATH: Final = "/generate_stream"
@@ -96,11 +96,12 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     )
 
 
-def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
+def decode(frame: Frame) -> Sequence[Event | Whole | Marker]:
     """What one event of the stream, or a whole answer, says.
 
     A special token is the model's markup, not its text. `generated_text` is the end; without details (an old server, or
-    one that was not asked) its reason is not told, and `stop` is what remains.
+    one that was not asked) its reason is not told, and `stop` is what remains. Its text is that of the tokens, but not
+    to the letter (a first space is missing), so it counts only where there were none.
 
     Raises:
         HfgenError: The error that the server put into it; TGI answers 200 even for a refused request.
@@ -116,7 +117,7 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
             return _whole(data)
 
 
-def _event(data: bytes) -> Sequence[Event | Marker]:
+def _event(data: bytes) -> Sequence[Event | Whole | Marker]:
     try:
         piece = _decoder.decode(data)
     except MALFORMED:
@@ -135,7 +136,7 @@ def _event(data: bytes) -> Sequence[Event | Marker]:
                 return ()  # a keep-alive
             raise unreadable(data, "a token")
     text = token.text if token is not None and not token.special else ""
-    events: list[Event | Marker] = [text] if text else []
+    events: list[Event | Whole | Marker] = [text] if text else []
     if piece.top_tokens is not None and text:
         events.append(_logprobs(data, piece.top_tokens))
     if piece.generated_text is not None or piece.details is not None:
@@ -157,15 +158,16 @@ def _likely(scored: _Scored) -> float:
     return -9999.0 if scored.logprob is None else scored.logprob  # OpenAI's own word for "too unlikely to say"
 
 
-def _end(piece: _Piece) -> list[Event | Marker]:
+def _end(piece: _Piece) -> list[Event | Whole | Marker]:
+    whole = [Whole(piece.generated_text)] if piece.generated_text else []
     details = piece.details
     if details is None:
-        return [FinishReason("stop"), END]
+        return [*whole, FinishReason("stop"), END]
     usage = Usage(prompt_tokens=details.input_length or 0, completion_tokens=details.generated_tokens or 0)
-    return [usage, FinishReason(finish_of(details.finish_reason or "") or "stop"), END]
+    return [*whole, usage, FinishReason(finish_of(details.finish_reason or "") or "stop"), END]
 
 
-def _whole(data: bytes) -> Sequence[Event | Marker]:
+def _whole(data: bytes) -> Sequence[Event | Whole | Marker]:
     error = error_of_event(data)
     if error is not None:
         raise error
@@ -176,7 +178,7 @@ def _whole(data: bytes) -> Sequence[Event | Marker]:
     piece: _Piece = next(iter(found), _Piece()) if isinstance(found, list) else found
     if piece.generated_text is None:
         raise unreadable(data, "generated text")
-    return [piece.generated_text, *_end(piece)]
+    return _end(piece)
 
 
 def _grammar(asked: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

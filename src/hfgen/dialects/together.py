@@ -16,7 +16,7 @@ PATH: Final = "/images/generations"
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 _TAKES: Final = frozenset(
-    {"aspect_ratio", "width", "height", "n", "seed", "negative_prompt", "num_inference_steps", "guidance_scale"}
+    {"aspect_ratio", "width", "height", "seed", "negative_prompt", "num_inference_steps", "guidance_scale"}
 )
 
 
@@ -31,7 +31,6 @@ def encode(generation: Generation, target: Target) -> WireRequest:
         "model": target.model,
         "prompt": generation.text,
         "response_format": "base64",
-        "n": asked.n if asked.n > 1 else None,
         "width": asked.size.width if asked.size else None,
         "height": asked.size.height if asked.size else None,
         "seed": generation.sampling.seed,

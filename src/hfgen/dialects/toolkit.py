@@ -13,9 +13,10 @@ import msgspec
 from hfgen.answers import error_of_event, second_reading, unreadable
 from hfgen.asked import left_out, rendered
 from hfgen.errors import BadPicture
-from hfgen.events import Event, FinishReason, ImageResponse
+from hfgen.events import Event, FinishReason, ImageResponse, Usage
 from hfgen.generation import Generation
 from hfgen.picture import picture, unpacked
+from hfgen.prompts.budget import estimate
 from hfgen.wire import END, Frame, Marker, Named, Target, WireRequest
 from hfgen.wire_json import MALFORMED, task_body
 
@@ -62,7 +63,7 @@ def encode(generation: Generation, target: Target) -> WireRequest:
 
 
 def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
-    """The whole answer; the toolkit does not tell why it ended.
+    """The whole answer; the toolkit tells neither why it ended nor how many tokens it has.
 
     Raises:
         HfgenError: The error that the server put into it.
@@ -81,7 +82,8 @@ def decode(frame: Frame) -> Sequence[Event | WireRequest | Marker]:
     answer: _Answer = next(iter(found), _Answer()) if isinstance(found, list) else found
     if answer.generated_text is None:
         raise unreadable(data, _WHAT)
-    return [answer.generated_text, FinishReason("stop"), END]
+    usage = Usage(completion_tokens=estimate(answer.generated_text), estimated=True)
+    return [answer.generated_text, usage, FinishReason("stop"), END]
 
 
 def _picture(packed: str, data: bytes) -> ImageResponse:

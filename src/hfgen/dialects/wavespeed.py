@@ -14,7 +14,7 @@ from hfgen.answers import error_of_answer
 from hfgen.asked import left_out
 from hfgen.events import Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
+from hfgen.picture_answer import Place, body_of, failed, finished, job_path, nothing_in, parsed, several
 from hfgen.wire import Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
@@ -79,7 +79,7 @@ def decode(frame: Frame) -> Sequence[Item]:
     if job.status == "failed":
         raise failed({"error": job.error})
     if job.status == "completed" and job.outputs:
-        return finished([picture(output) for output in job.outputs])
+        return finished(several([Place(output) for output in job.outputs]))
     if job.status in ("created", "processing") and job.urls is not None:
         stage = Progress("queued" if job.status == "created" else "running")
         return [stage, WireRequest(job_path(job.urls.get), method="GET", headers=_HEADERS, delay=_INTERVAL)]

@@ -11,7 +11,7 @@ import msgspec
 from hfgen.asked import left_out
 from hfgen.events import Progress
 from hfgen.generation import Generation
-from hfgen.picture_answer import body_of, failed, finished, job_path, nothing_in, parsed, picture
+from hfgen.picture_answer import Place, body_of, failed, finished, job_path, nothing_in, parsed, several
 from hfgen.wire import Again, Frame, Item, Target, WireRequest
 from hfgen.wire_json import request_body
 
@@ -63,9 +63,9 @@ def decode(frame: Frame) -> Sequence[Item]:
     task = parsed(data, _decoder)
     if task.task_status == "FAIL":
         raise failed(data)
-    found = [picture(image.url) for image in task.image_result or [] if image.url]
+    found = [Place(image.url) for image in task.image_result or [] if image.url]
     if found:
-        return finished(found)
+        return finished(several(found))
     if task.task_status != "PROCESSING":
         raise nothing_in(data)
     if not task.id:  # an answer about a task need not name it again

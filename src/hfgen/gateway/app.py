@@ -15,11 +15,18 @@ from hfgen.gateway.chat import chat
 from hfgen.gateway.completions import completions
 from hfgen.gateway.guard import Guard
 from hfgen.gateway.handlers import HANDLERS, Porch, Raw
+from hfgen.gateway.images import images
 from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
+from hfgen.gateway.openapi import openapi
+from hfgen.gateway.page import PAGE
+from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
+from hfgen.gateway.prompt import prompt
+from hfgen.gateway.responses import responses
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.shares import Allowance, Shares
+from hfgen.gateway.tasks import tasks
 from hfgen.gateway.tracing import with_spans
 from hfgen.gateway.upstream import Upstream
 from hfgen.transport.session import Session
@@ -45,16 +52,25 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         routes=[
             Route("/v1/chat/completions", Raw(chat), methods=["POST"]),
             Route("/v1/completions", Raw(completions), methods=["POST"]),
+            Route("/v1/responses", Raw(responses), methods=["POST"]),
+            Route("/v1/prompt", prompt, methods=["POST"]),
+            Route("/v1/images/generations", Raw(images), methods=["POST"]),
+            Route(PICTURES + "{name}", shown, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{name:path}", model, methods=["GET"]),
+            *PAGE,
+            Route("/", Raw(tasks), methods=["POST"]),
+            Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
             Route("/ready", health, methods=["GET"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
             Route("/metrics", meters.page, methods=["GET"]),
         ],
         exception_handlers=HANDLERS,
         lifespan=running,
     )
     app.state.upstream = Upstream(chosen, session)
+    app.state.pictures = PictureStore(chosen.pictures_kept)
     return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
 
 

@@ -3,21 +3,18 @@
 import secrets
 import time
 from functools import partial
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from hfgen.gateway.asking import answers, sampling
+from hfgen.gateway.asking import answers, chat_arguments
 from hfgen.gateway.chat_chunks import DONE, ChatChunks, fault, summed, whole
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
+from hfgen.gateway.prompt import inspected
 from hfgen.gateway.schema import ChatRequest, read
-from hfgen.gateway.settings import Limits
 from hfgen.gateway.telling import gathered, stream
 from hfgen.gateway.upstream import Upstream
-
-_FORM = ("tools", "tool_choice", "response_format", "chat_template_kwargs")
 
 
 async def chat(scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,9 +26,15 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     """
     request = Request(scope, receive)
     upstream: Upstream = request.app.state.upstream
+    token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), ChatRequest)
-    several = answers(upstream, asked, arguments(asked, upstream.settings.limits), scope.get("hfgen.token"))
-    answer_id, created, model = f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), asked.model or ""
+    if asked.prompt_inspect:
+        await (await inspected(upstream, asked, token))(scope, receive, send)
+        return
+    several = answers(upstream, asked, chat_arguments(asked, upstream.settings), token)
+    answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
+    model = await upstream.name_of(asked.model, token)
+    scope["hfgen.model"] = model[:200]
     if not asked.stream:
         body = whole(answer_id, created, model, await gathered(several, receive))
         await Response(body, media_type="application/json")(scope, receive, send)
@@ -45,21 +48,3 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
 
     fails = partial(fault, request_id=scope.get("hfgen.request_id", ""))
     await stream(list(zip(several, worded, strict=True)), end, fails, Outbox(send, STREAM_HEADERS), receive)
-
-
-def arguments(asked: ChatRequest, limits: Limits) -> dict[str, Any]:
-    """The request as arguments of `create_async_generator`."""
-    given = {name: getattr(asked, name) for name in _FORM}
-    most = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
-    found: dict[str, Any] = {
-        "messages": asked.messages,
-        **sampling(asked, most, limits),
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    if asked.logprobs:
-        found["logprobs"] = asked.top_logprobs or True
-    if asked.continue_final_message:
-        found["action"] = "continue"
-    if asked.parallel_tool_calls is not None and asked.tools:
-        found["extra_data"] = {"parallel_tool_calls": asked.parallel_tool_calls}
-    return found

@@ -165,15 +165,16 @@ def summed(usages: Sequence[Usage]) -> Usage:
 
 def logprobs_of(event: Logprobs) -> dict[str, Any]:
     """Log probabilities in OpenAI's words."""
-    return {"content": [_token(token, top=True) for token in event.tokens], "refusal": None}
+    return {"content": [logprob_of(token) for token in event.tokens], "refusal": None}
 
 
-def _token(token: TokenLogprob, *, top: bool) -> dict[str, Any]:
+def logprob_of(token: TokenLogprob, *, top: bool = True) -> dict[str, Any]:
+    """One token and its log probability, with its alternatives."""
     said: dict[str, Any] = {
         "token": token.token,
         "logprob": token.logprob,
         "bytes": list(token.token.encode("utf-8", "surrogatepass")),
     }
     if top:
-        said["top_logprobs"] = [_token(other, top=False) for other in token.top]
+        said["top_logprobs"] = [logprob_of(other, top=False) for other in token.top]
     return said

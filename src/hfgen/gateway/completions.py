@@ -30,9 +30,12 @@ async def completions(scope: Scope, receive: Receive, send: Send) -> None:
     """
     request = Request(scope, receive)
     upstream: Upstream = request.app.state.upstream
+    token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), TextRequest)
-    several = _all_answers(upstream, asked, scope.get("hfgen.token"))
-    answer_id, created, model = f"cmpl-{secrets.token_hex(12)}", int(time.time()), asked.model or ""
+    several = _all_answers(upstream, asked, token)
+    answer_id, created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
+    model = await upstream.name_of(asked.model, token)
+    scope["hfgen.model"] = model[:200]
     each = max(1, asked.n or 1)
     if not asked.stream:
         told = await gathered(several, receive)

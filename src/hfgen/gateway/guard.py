@@ -14,15 +14,17 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.gateway.keys import any_equal, digest
+from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Limits, Settings
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MOST_HEADERS: Final = 32 * 2**10
 _LONGEST_LENGTH: Final = 20  # digits, leading zeros included; Python reads no number of thousands of them
-# What may be read without a key: whether the process lives, and the page, which asks for the key itself.
+# What may be read without a key: whether the process lives, the page, which asks for the key itself, and pictures (an
+# <img> brings no key), whose names nobody can guess.
 _OPEN: Final = frozenset({"/health", "/ready", "/"})
-_OPEN_BELOW: Final = "/playground/"
+_OPEN_BELOW: Final = ("/playground/", PICTURES)
 _READING: Final = ("GET", "HEAD")
 _ALLOWED_HEADERS: Final = b"authorization, content-type, x-api-key"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hfgen.errors import HfgenError
+from hfgen.gateway.names import routes_of
 from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.upstream import Upstream
-from hfgen.hub.catalogue import IMAGE_TASK, LOCAL, TEXT_TASK, Listed, list_models
+from hfgen.hub.catalogue import IMAGE_MODELS, IMAGE_TASK, LOCAL, MODEL_ALIASES, TEXT_TASK, Listed, list_models
 from hfgen.hub.client import find_token
 from hfgen.servers.detect import detect, parse_api_base
 
@@ -42,12 +43,18 @@ async def model(request: Request) -> Response:
 
 async def _listed(upstream: Upstream, token: str | None) -> list[Listed]:
     settings = upstream.settings
-    named = [Listed(name, TEXT_TASK, ("hfgen.toml",)) for name in settings.names]
+    named = [Listed(name, _task_of(name, settings.names), ("hfgen.toml",)) for name in settings.names]
     if settings.api_base:
         each = await asyncio.gather(*(_served_at(upstream, base) for base in settings.api_base))
         return _distinct([*named, *(model for models in each for model in models)])
     local = [Listed(LOCAL, TEXT_TASK, ("local",))] if await asyncio.to_thread(_has_engine) else []
     return _distinct([*named, *local, *await _reached(upstream, token or settings.upstream_key)])
+
+
+def _task_of(name: str, names: Mapping[str, tuple[str, ...]]) -> str:
+    """What the preferred route's model does, by its name: the Hub is not asked for what a list may leave out."""
+    model = routes_of(name, names)[0].model.partition(":")[0]
+    return IMAGE_TASK if MODEL_ALIASES.get(model, model) in IMAGE_MODELS else TEXT_TASK
 
 
 async def _served_at(upstream: Upstream, base: str) -> list[Listed]:

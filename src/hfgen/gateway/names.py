@@ -7,6 +7,8 @@ server of one's own.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hfgen.sources import is_path
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -28,5 +30,15 @@ def route_of(word: str) -> Route:
 
 
 def routes_of(name: str, names: Mapping[str, tuple[str, ...]]) -> tuple[Route, ...]:
-    """The routes behind a caller's name, the preferred one first; an unknown name is a model's own."""
-    return tuple(route_of(word) for word in names.get(name, (name,)))
+    """The routes behind a caller's name, the preferred one first.
+
+    A name that the configuration does not have is a model's own and nothing more: an address in it would send the
+    gateway, and its token, wherever a caller likes.
+    """
+    words = names.get(name)
+    return (Route(name),) if words is None else tuple(map(route_of, words))
+
+
+def is_foreign_path(name: str, names: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a caller's name is a path, which the waist would look for on this machine."""
+    return name not in names and is_path(name)

@@ -36,7 +36,8 @@ class Outbox:
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._ended = False
+        self._ended = self._done = False
+        self._sent_at = asyncio.get_running_loop().time()
         self._head_sent = False
         self.begun = False
         """Whether anything is on its way to the caller."""
@@ -65,23 +66,37 @@ class Outbox:
 
     async def run(self) -> None:
         """Send until `end`; the head goes out with the first bytes."""
-        while True:
-            try:
-                async with asyncio.timeout(None if self._held or self._ended else self._silence):
-                    await self._news.wait()
-            except TimeoutError:
+        self._watch()
+        try:
+            while not self._done:
+                await self._news.wait()
+                self._news.clear()
+                await self._flush()
+        finally:
+            self._timer.cancel()
+
+    def _watch(self) -> None:
+        """Keep proxies awake where nothing was sent, with one timer a stream: one a token would cost too much."""
+        loop = asyncio.get_running_loop()
+        if (now := loop.time()) >= self._sent_at + self._silence:
+            self._sent_at = now
+            if not self._held:
                 self.put(KEEP_AWAKE)
-            self._news.clear()
-            held, self._held = bytes(self._held), bytearray()
-            self._room.set()
-            if not self._head_sent:
-                self._head_sent = True
-                await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
-            if held:
-                await self._body(held)
-            if self._ended and not self._held:
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-                return
+        self._timer = loop.call_at(self._sent_at + self._silence, self._watch)
+
+    async def _flush(self) -> None:
+        """Send all that is held."""
+        held, self._held = bytes(self._held), bytearray()
+        self._room.set()
+        if not self._head_sent:
+            self._head_sent = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        if held:
+            await self._body(held)
+            self._sent_at = asyncio.get_running_loop().time()
+        if self._ended and not self._held:
+            self._done = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def break_off(self, data: bytes) -> None:
         """Send these last bytes, once `run` was cancelled; nothing where no head was sent: then it can be a status."""

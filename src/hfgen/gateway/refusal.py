@@ -1,10 +1,11 @@
 """Errors as OpenAI's server words them: `{"error": {"message", "type", "param", "code"}}`."""
 
+import re
 from typing import Final
 
 import msgspec
 
-from hfgen.errors import HfgenError, RateLimited, ResponseError
+from hfgen.errors import HfgenError, RateLimited, ResponseError, UsageError
 
 # OpenAI's words for each status (platform.openai.com, Error codes; openai-python _exceptions.py picks by status alone).
 _TYPES: Final = {
@@ -17,6 +18,8 @@ _TYPES: Final = {
     421: "invalid_request_error",
     429: "rate_limit_error",
 }
+# How the waist's errors begin where an argument is at fault, which has the same name in a request.
+_ARGUMENT: Final = re.compile(r"([a-z_]+)=")
 
 
 class Refusal(Exception):
@@ -65,9 +68,11 @@ def refusal(error: HfgenError) -> Refusal:
     status stays, as a caller that is told 500 would try again.
     """
     retry_after = error.retry_after if isinstance(error, ResponseError) else None
+    named = _ARGUMENT.match(error.message) if isinstance(error, UsageError) else None
     return Refusal(
         error.http_status,
         f"{error.message}. {error.hint}" if error.hint else error.message,
+        param=named[1] if named else None,
         code=_code(error),
         retry_after=retry_after,
     )

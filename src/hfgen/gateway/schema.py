@@ -59,6 +59,25 @@ class TextRequest(Sampling, frozen=True, kw_only=True):
     suffix: str | None = None
 
 
+class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `POST /v1/images/generations`; what OpenAI's form has no word for goes by the waist's names."""
+
+    prompt: str
+    model: str | None = None
+    n: int | None = None
+    size: str | None = None
+    response_format: str | None = None
+    stream: bool | None = None
+    seed: int | None = None
+    aspect_ratio: str | None = None
+    width: int | None = None
+    height: int | None = None
+    negative_prompt: str | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+
+
 def read(body: bytes, kind: type[T]) -> T:
     """The typed request.
 

@@ -1,6 +1,8 @@
 """`hfgen serve`: the app on uvicorn."""
 
+import contextlib
 import socket
+import sys
 from typing import Final
 
 import uvicorn
@@ -22,7 +24,8 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         UsageError: The address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol is named, as asyncio turns off Nagle's algorithm only then; it would hold a token back for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
@@ -63,4 +66,15 @@ def configured(app: ASGIApp, *, drain: float, connections: int) -> uvicorn.Confi
 def serve(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; answers under way then get `settings.drain` seconds to come to their end."""
     write_logs()
+    allow_descriptors()
     uvicorn.Server(configured(app, drain=settings.drain, connections=settings.limits.connections)).run([listener])
+
+
+def allow_descriptors() -> None:
+    """As many as the system lets this process have: each answer takes two, and a shell gives 1,024."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # macOS refuses its own "no limit"
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hfgen.gateway.keys import as_digests
+from hfgen.limits import Limits as Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Limits:
     max_tokens: int | None = None
     streams: int | None = None
     per_minute: int | None = None
-    connections: int = 1000
+    connections: int = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Settings:
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
+        pictures_kept: Bytes of pictures that are kept for an hour for whoever asks for their address; 0 for none.
+        image_urls: Pictures in conversations may be named by an address, which the server behind then fetches.
         limits: What a caller may ask for at most.
+        patience: How long the server behind may be silent before the gateway asks it again, or gives up.
         shared_limits: The Redis in which several gateways count together (`redis://…`); "" for each alone.
         drain: Seconds that running answers get when the gateway is told to stop.
     """
@@ -60,7 +64,10 @@ class Settings:
     public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
+    pictures_kept: int = 256 * 2**20
+    image_urls: bool = False
     limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
     shared_limits: str = field(default="", repr=False)
     drain: float = 30.0
 

@@ -5,15 +5,24 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
-from hfgen.errors import BadRequest, HfgenError, PromptError, UsageError
+from hfgen.errors import BadRequest, HfgenError, ModelNotSupportedError, PromptError, UsageError
 from hfgen.events import Progress
-from hfgen.gateway.names import Route, routes_of
+from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
 from hfgen.gateway.tracing import in_span
-from hfgen.providers.huggingface import HuggingFaceInference
+from hfgen.generation import generation
+from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
+from hfgen.hub.client import find_token
+from hfgen.limits import Limits
+from hfgen.options import Options
+from hfgen.providers.huggingface import HuggingFaceInference, is_local
+from hfgen.providers.inspection import Inspected
+from hfgen.providers.inspector import inspect, token_count
+from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
+_AT_FAULT: Final = (UsageError, PromptError, BadRequest)  # the request, and not the route
 _log: Final = logging.getLogger("hfgen.gateway")
 
 
@@ -43,15 +52,89 @@ class Upstream:
         routes = routes_of(model or self.settings.model, self.settings.names)
         answers = [self._answer(route, asked, token) for route in routes]
         events = answers[0] if len(answers) == 1 else _first_that_answers(answers)
+        if is_foreign_path(model, self.settings.names):
+            events = self._if_listed(model, events, token)
         return in_span(events, model or self.settings.model, asked, next(iter(self.settings.api_base), ""))
 
-    def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
+    async def name_of(self, model: str | None, token: str | None = None) -> str:
+        """What an answer calls its model: as the caller named it, else the one that answers a request without a name.
+
+        It is "" where the server behind says of none, or nothing at all: then the answer says why.
+        """
         settings = self.settings
+        if named := model or settings.model:
+            return named
+        key = token or settings.upstream_key
+        try:
+            if not settings.api_base:
+                return LOCAL if is_local("", key or await find_token()) else DEFAULT_MODEL
+            facts = await detect(self.session, parse_api_base(settings.api_base[0]), key)
+        except HfgenError:
+            return ""
+        return next(iter(facts.models), "")
+
+    async def inspect(self, model: str, asked: Mapping[str, Any], token: str | None = None) -> Inspected:
+        """The exact prompt that the first route's model gets, or the next one's where that is dead; as for `answer`.
+
+        Raises:
+            HfgenError: It cannot be known.
+        """
+        settings = self.settings
+        if is_foreign_path(model, settings.names):
+            await self._check_listed(model, token)
+        routes = routes_of(model or settings.model, settings.names)
+        ways = [
+            (route, base)
+            for route in routes
+            for base in ((route.api_base,) if route.api_base else settings.api_base or ("",))
+        ]
+        for route, base in ways[:-1]:
+            try:
+                return await self._inspect(route, base, asked, token)
+            except _AT_FAULT:
+                raise
+            except HfgenError as error:
+                _log.warning("the next route shows the prompt: %s", error.message)
+        return await self._inspect(*ways[-1], asked, token)
+
+    async def _inspect(self, route: Route, base: str, asked: Mapping[str, Any], token: str | None) -> Inspected:
+        name = HuggingFaceInference.get_model(route.model) if route.model else ""
+        form: Options = {"tools": asked.get("tools"), "chat_template_kwargs": asked.get("chat_template_kwargs")}
+        sampling, nothing = {"max_tokens": asked["max_tokens"]}, (None, None, None)
+        request = generation(
+            name, asked["messages"], None, asked.get("action"), sampling, nothing, None, Limits(), form
+        )
+        return await inspect(request, self.session, api_base=base, api_key=token or self.settings.upstream_key)
+
+    async def _if_listed(self, model: str, events: Events, token: str | None) -> Events:
+        async with aclosing(events):
+            await self._check_listed(model, token)
+            async for event in events:
+                yield event
+
+    async def _check_listed(self, model: str, token: str | None) -> None:
+        """A path is taken only as a server behind lists it (llama.cpp does): no caller has files here looked for."""
+        for base in self.settings.api_base:
+            facts = await detect(self.session, parse_api_base(base), token or self.settings.upstream_key)
+            if model in facts.models:
+                return
+        raise ModelNotSupportedError(f"the model {model[:200]!r} is not served here")
+
+    async def count(self, seen: Inspected) -> int | None:
+        """The tokens of a prompt, None where nobody here can count them."""
+        return await token_count(seen, self.session)
+
+    def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
+        settings, patience = self.settings, self.settings.patience
         return HuggingFaceInference.create_async_generator(
             route.model or None,
             session=self.session,
             api_base=route.api_base or settings.api_base or None,
             api_key=token or settings.upstream_key,
+            connect_timeout=patience.connect,
+            first_token_timeout=patience.first_token,
+            idle_timeout=patience.idle,
+            total_timeout=patience.total,
             **asked,
         )
 
@@ -68,8 +151,8 @@ async def _first_that_answers(answers: list[Events]) -> Events:
                 async for event in events:
                     begun = begun or not isinstance(event, Progress)
                     yield event
-        except (UsageError, PromptError, BadRequest):
-            raise  # the request is at fault, not the route
+        except _AT_FAULT:
+            raise
         except HfgenError as error:
             if begun or place == len(answers) - 1:
                 raise

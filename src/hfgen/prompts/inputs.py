@@ -1,11 +1,12 @@
 """From a model's facts to the one prompt it gets: its own template, else its family's layout, else plain text."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
@@ -101,6 +102,16 @@ def spellings_of(generation: Generation, facts: ModelFacts) -> Spellings:
     """
     layout = source_of(generation, facts) or formatter_of(facts.family, facts)(_SAMPLE, False)
     return _spellings(tuple(facts.special_tokens.values()), layout)
+
+
+def pieces_of(prompt: str, generation: Generation, facts: ModelFacts) -> Iterator[tuple[str, bool]]:
+    """A prompt in pieces, each either a special token (True) or what stands between two.
+
+    Raises:
+        UsageError: `chat_template` makes no sense.
+    """
+    pieces = spellings_of(generation, facts).whole.split(prompt)  # every second one is a token
+    return ((piece, bool(index % 2)) for index, piece in enumerate(pieces) if piece)
 
 
 def spells_special_token(text: str, facts: ModelFacts, *, behind: str = "") -> bool:

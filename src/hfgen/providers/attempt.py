@@ -11,11 +11,12 @@ import msgspec
 from hfgen.errors import ConnectionFailed, HfgenError, ModelNotSupportedError, ServerError, TimedOut, TruncatedStream
 from hfgen.events import Event, FinishReason, ImageResponse, Resumed, Usage
 from hfgen.generation import Generation
+from hfgen.providers.places import aside
 from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
 from hfgen.servers.detect import forget
-from hfgen.wire import Again, Answer, Exchange, Frame, Item, Marker, PictureAt, WireRequest
+from hfgen.wire import Again, Answer, Body, Exchange, Frame, Item, Marker, PictureAt, Whole, WireRequest
 
 _GRACE: Final = 0.08  # seconds for a usage or `[DONE]` after the finish reason; no caller waits longer for them
 
@@ -58,6 +59,7 @@ class Attempt:
         self._open: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._error: HfgenError | None = None
+        self._before = len(shape.received)  # pieces of text that earlier attempts brought
         self._swallowed = 0  # pieces of text that came a second time
         self._patience: float | None = None  # until when the rest of a finished answer is waited for
 
@@ -111,13 +113,21 @@ class Attempt:
             return []
         answer = self._answer  # the fewer coroutines between socket and caller, the cheaper a token that comes alone
         frames = await (answer.read() if self.shape.finish is None else self._last_frames(answer))
-        heard = len(self.shape.received) + self._swallowed
-        events = self._decode(frames)
-        if not events and len(self.shape.received) + self._swallowed == heard:
+        heard = self._heard
+        if frames and isinstance(whole := frames[0], Body):  # a picture may come where words were asked for
+            events = await aside(len(whole.data), lambda: self._decode(frames))
+        else:
+            events = self._decode(frames)
+        if not events and self._heard == heard:
             answer.bare()
         if not self._error and (self.shape.closed or not frames):
             await self._finish(answer, at_end=not frames)
         return events
+
+    @property
+    def _heard(self) -> int:
+        """Pieces of text that came in this attempt, new or for the second time."""
+        return len(self.shape.received) - self._before + self._swallowed
 
     async def _last_frames(self, answer: Answer) -> Sequence[Frame]:
         """What arrives after the finish reason: only for a moment more, whatever still comes."""
@@ -130,23 +140,29 @@ class Attempt:
             return ()  # the answer is complete: whatever comes now, or does not, changes nothing
 
     def _decode(self, frames: Sequence[Frame]) -> list[Event]:
+        """What the caller gets of these frames; plain text is shaped all at once, up to what stands between it."""
         events: list[Event] = []
+        texts: list[str] = []
         decode, shape = self._route.dialect.decode, self.shape
+        plain = shape.plain and self._join is None
         try:
             for frame in frames:
                 if shape.finish is not None:
                     self._tail(frame)
                     continue
                 for item in decode(frame):
-                    if isinstance(item, str) and self._join is None:  # nearly always
-                        events += shape.feed(item)
+                    if plain and isinstance(item, str):  # nearly always
+                        texts.append(item)
                     else:
+                        events += shape.feed_texts(texts)
+                        texts.clear()
                         events += self._taken(item)
                 if shape.closed:
                     break
         except HfgenError as error:
-            if self.shape.finish is None:  # after the finish reason an error changes nothing
+            if shape.finish is None:  # after the finish reason an error changes nothing
                 self._error = error
+        events += shape.feed_texts(texts)
         return events
 
     def _tail(self, frame: Frame) -> None:
@@ -158,7 +174,11 @@ class Attempt:
     def _taken(self, item: Item) -> Iterable[Event]:
         if isinstance(item, (WireRequest, Again, PictureAt)):
             return ()  # of jobs, which no language of text has
-        if isinstance(item, ImageResponse):
+        if isinstance(item, Whole):
+            if self._heard:
+                return ()
+            item = item.text
+        elif isinstance(item, ImageResponse):
             item = self._signed(item)
         return self.shape.feed(item) if self._join is None else self._joined(item, *self._join)
 

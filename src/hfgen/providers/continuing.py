@@ -1,8 +1,10 @@
 """Going on with an answer that broke off: when that is exact, and how each server is asked for the rest."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, cast
+
+from msgspec.structs import replace
 
 from hfgen.generation import Generation
 from hfgen.messages import Message, text_of

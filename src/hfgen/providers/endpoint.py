@@ -1,10 +1,11 @@
 """Planning for a server whose address is known: the caller's `api_base`, or the local engine."""
 
 import logging
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from hfgen.errors import ModelNotSupportedError
 from hfgen.facts import ModelFacts
@@ -16,12 +17,12 @@ from hfgen.providers.notices import say_dropped
 from hfgen.providers.plan import Plan, wanted
 from hfgen.providers.prompt_facts import facts_of_server, prompt_facts
 from hfgen.providers.router import bill, plan_router
-from hfgen.providers.routes import HF_IMAGE, PATHS, SERVERS, Route, Row, Want
+from hfgen.providers.routes import DIFFUSION_IMAGES, HF_IMAGE, PATHS, SERVERS, Route, Row, Want
 from hfgen.providers.verbatim import verbatim_at
 from hfgen.servers.detect import Address, ServerFacts, detect, parse_api_base
 from hfgen.sources import is_path
 from hfgen.transport.session import Session
-from hfgen.wire import Target, origin_of
+from hfgen.wire import ServerKind, Target, origin_of
 
 _log: Final = logging.getLogger("hfgen.route")
 
@@ -41,9 +42,10 @@ async def plan_endpoint(
         ModelNotSupportedError: The server has no route for what was asked.
     """
     address = parse_api_base(api_base)
-    if address.root == router_endpoint() and address.api in ("", "chat"):
+    router = router_endpoint()
+    if address.root == router and address.api in ("", "chat"):
         return await plan_router(generation, api_key or await find_token(), session)
-    token = api_key or (await find_token() if _is_hugging_face(address.root) else None)
+    token = api_key or (await find_token() if _is_hugging_face(address.root, router) else None)
     server = await detect(session, address, token)
     _log.info("found %s at %s", server.name, address.root)
     label = label or f"{server.name} at {origin_of(address.root)}"
@@ -51,7 +53,7 @@ async def plan_endpoint(
     asked, name = generation.model, _name_there(generation.model, server)
     generation = generation if name == asked else replace(generation, model=name)
     want = wanted(generation, _NOTHING_KNOWN)
-    row = _row_of_path(address, want) if address.api else _row(server, want)
+    row = _row_of_path(address, want, server.kind) if address.api else _row(server, want)
     path = address.path if address.api else ""
     root = Target(
         address.root,
@@ -72,18 +74,19 @@ async def plan_endpoint(
     return replace(plan, rendered=partial(_rendered, asked, generation, server, root, session))
 
 
-def _is_hugging_face(root: str) -> bool:
+def _is_hugging_face(root: str, router: str) -> bool:
+    """The router counts wherever the user has put it."""
     origin = origin_of(root)
     host = origin.rpartition("://")[2].partition(":")[0]
-    return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(
-        router_endpoint()
-    )  # which the user may have put elsewhere
+    return f".{host}".endswith(_HUGGING_FACE) or origin == origin_of(router)
 
 
-def _row_of_path(address: Address, want: Want) -> Row:
+def _row_of_path(address: Address, want: Want, kind: ServerKind) -> Row:
     """The dialect that the path names; under /models/{id} and /predict both text and pictures are asked for."""
     if want == "image" and ("/models/" in address.path or address.api == "toolkit"):
         return Row(HF_IMAGE)
+    if address.api == "images" and kind in ("vllm", "sglang"):
+        return Row(DIFFUSION_IMAGES)
     if address.api not in PATHS:
         raise ModelNotSupportedError(f"hfgen does not speak the API at {address.path}", hint="Give the server's root.")
     return Row(PATHS[address.api])

@@ -5,10 +5,11 @@ import logging
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from time import thread_time
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from hfgen.errors import PromptError
 from hfgen.facts import ModelFacts

@@ -4,10 +4,10 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from msgspec.structs import replace
 from typing_extensions import Unpack, override
 
 from hfgen.errors import HfgenError, UsageError
@@ -184,7 +184,7 @@ async def _opening(
             await _check_local()
             fetched = bool(model_file) or await asyncio.to_thread(find_weights) is not None
             news.append(Progress("starting", "the local engine") if fetched else Progress("fetching", _FETCHING))
-            ways = [partial(_plan_local, asked, model_file, open_session)]
+            ways = [partial(plan_local, asked, model_file, open_session)]
         else:
             ways = [partial(plan_router, asked, token, open_session)]
         yield Call(ways, open_session, news)
@@ -202,7 +202,12 @@ async def _check_local() -> None:
     await asyncio.to_thread(check_engine)
 
 
-async def _plan_local(asked: Generation, model_file: str | None, session: Session) -> Plan:
+async def plan_local(asked: Generation, model_file: str | None, session: Session) -> Plan:
+    """A plan for the engine on this machine, which is started where it does not run yet.
+
+    Raises:
+        HfgenError: It is not installed, or does not come up.
+    """
     from hfgen.providers.local import local_target, with_local_defaults  # noqa: PLC0415 - an optional, heavy part
 
     target = await local_target(model_file)

@@ -6,22 +6,22 @@ What was accepted is paid for: from then on only the asking how it goes is repea
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from hfgen.errors import BadPicture, HfgenError, ModelLoading, ServerError, SessionClosed, TimedOut
-from hfgen.events import Event, ImageResponse, Progress
+from hfgen.events import Event, FinishReason, ImageResponse, Progress
 from hfgen.generation import Generation
 from hfgen.media import Media
-from hfgen.picture import picture, unpacked
+from hfgen.picture import picture, scheme_of, unpacked
 from hfgen.providers.notices import waiting
 from hfgen.providers.places import Terms, aside, fetched, host_of
 from hfgen.providers.routes import Route
 from hfgen.transport.retry import retryable, wait_before
 from hfgen.waits import asked_wait
-from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, WireRequest, origin_of
+from hfgen.wire import Again, Answer, Body, Frame, Item, Marker, Named, PictureAt, Whole, WireRequest, origin_of
 
 _FIRST_POLL: Final = 0.5  # seconds between two polls where the server does not say; it grows
 _GROWTH: Final = 1.3
@@ -37,7 +37,7 @@ class _Turn:
 
     follow: WireRequest | None = None
     delay: float | None = None
-    places: list[PictureAt] = field(default_factory=list[PictureAt])
+    pictures: list[PictureAt | ImageResponse] = field(default_factory=list[PictureAt | ImageResponse])
 
 
 class Job:
@@ -61,12 +61,18 @@ class Job:
         self._terms = terms
         self._say = say
         self._cancel: WireRequest | None = None
+        self._withheld = False
         self._told = False  # what failed did so in the server's own words
         self._failures = 0
         self._poll = _FIRST_POLL
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
         self._clock = asyncio.timeout_at(terms.deadline)
+
+    @property
+    def missing(self) -> int:
+        """How many it did not bring though nothing failed, those apart that a filter withheld."""
+        return 0 if self._withheld else max(0, self._asked.picture.n - self.came)
 
     async def run(self) -> None:
         """Until its pictures are there; left early, it cancels the job at the server.
@@ -96,16 +102,20 @@ class Job:
         try:
             turn = await self._turn(request)
         except HfgenError as error:
+            if self.accepted and request.method != "GET":
+                raise  # it is paid for, and how to ask for it is lost
             await self._wait_after(error)
             return request
         self._failures = 0
-        if turn.places:
+        if turn.pictures:
             self._cancel = None  # the job is done
-            await self._fetch_all(turn.places)
+            await self._bring_all(turn.pictures)
         if turn.follow is not None:
             self._cancel = turn.follow.cancel or self._cancel
             return replace(self._placed(turn.follow), delay=max(turn.follow.delay, turn.delay or 0.0))
         if turn.delay is not None:
+            if request.method != "GET":
+                raise ServerError("the server says that the job runs, and names no job to ask for")
             return replace(request, delay=turn.delay)
         if not self.came:
             raise ServerError("the server answered without a picture", hint="Try again, or ask another server.")
@@ -120,7 +130,7 @@ class Job:
             while frames := await answer.read():
                 for frame in frames:
                     for item in await self._decoded(frame):
-                        await self._take(item, turn, answer)
+                        self._take(item, turn, answer)
         if self.accepted and self._terms.deadline is None and self._clock.when() is None:
             self._clock.reschedule(self._loop.time() + self._terms.longest)
         return turn
@@ -134,21 +144,20 @@ class Job:
                 self._told, self._cancel = True, None
             raise
 
-    async def _take(self, item: Item, turn: _Turn, answer: Answer) -> None:
+    def _take(self, item: Item, turn: _Turn, answer: Answer) -> None:
         match item:
             case WireRequest():
                 self.accepted, turn.follow = True, item
                 turn.delay = _told_wait(answer)
             case Again():
                 self.accepted, turn.delay = True, self._until_next(item, answer)
-            case PictureAt():
+            case PictureAt() | ImageResponse():
                 self.accepted = True
-                turn.places.append(item)
-            case ImageResponse():
-                self.accepted = True
-                self._cancel = None
-                await self._hand_over(item)
-            case Marker():
+                turn.pictures.append(item)
+            case FinishReason():
+                self._withheld = item.reason == "content_filter"
+                self._say(item)
+            case Marker() | Whole():
                 pass
             case _:
                 self._say(item)
@@ -172,7 +181,7 @@ class Job:
         untold = "seed" in self._request.dropped
         self.came += 1
         self._say(
-            msgspec.structs.replace(
+            replace(
                 image,
                 media=media,
                 width=size.width,
@@ -181,31 +190,32 @@ class Job:
                 model=image.model or asked.model,
                 server=image.server or target.name,
                 provider=image.provider or target.provider,
+                left_out=self._request.dropped,
                 seed=(None if untold else asked.sampling.seed) if image.seed is None else image.seed,
             )
         )
 
-    async def _fetch_all(self, places: Sequence[PictureAt]) -> None:
+    async def _bring_all(self, pictures: Sequence[PictureAt | ImageResponse]) -> None:
         """All that can be had; what could not is said at the end."""
         failed: HfgenError | None = None
-        for place in places:
+        for found in pictures:
             try:
-                data = await self._fetched(place.url)
-                source = "" if place.url.startswith("data:") else place.url
-                revised = place.revised_prompt
-                media = Media(data, "")  # the bytes will show what it is
-                await self._hand_over(ImageResponse(media, seed=place.seed, revised_prompt=revised, source_url=source))
+                await self._hand_over(found if isinstance(found, ImageResponse) else await self._fetched(found))
             except HfgenError as error:
                 failed = failed or error
         if failed is not None:
             raise failed
 
-    async def _fetched(self, url: str) -> bytes:
-        if url[:5].lower() == "data:":
-            return (await aside(len(url), lambda: unpacked(url))).data
-        host = host_of(url)
-        self._say(Progress("fetching", f"from {host}" if host else ""))
-        return await fetched(url, self._route.target, self._asked.limits, self._terms)
+    async def _fetched(self, place: PictureAt) -> ImageResponse:
+        url, source = place.url, ""
+        if scheme_of(url) in ("", "data"):
+            media = await aside(len(url), lambda: unpacked(url))
+        else:
+            host, source = host_of(url), url
+            self._say(Progress("fetching", f"from {host}" if host else ""))
+            data = await fetched(url, self._route.target, self._asked.limits, self._terms)
+            media = Media(data, "")  # the bytes will show what it is
+        return ImageResponse(media, seed=place.seed, revised_prompt=place.revised_prompt, source_url=source)
 
     async def _wait_after(self, error: HfgenError) -> None:
         """Wait until it makes sense to send the same again.

@@ -5,9 +5,10 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+
+from msgspec.structs import replace
 
 from hfgen.errors import (
     BadRequest,
@@ -17,6 +18,7 @@ from hfgen.errors import (
     MissingAuth,
     ModelNotSupportedError,
     PaymentRequired,
+    ServerError,
     UsageError,
 )
 from hfgen.events import Event, Finish, FinishReason, ImageResponse, Progress, Usage
@@ -31,6 +33,7 @@ _log: Final = logging.getLogger("hfgen.route")
 _MOST_AT_ONCE: Final = 4
 _SEEDS: Final = 2**32
 _DRAWN: Final = 31  # bits: some servers hold a seed in a signed number
+_ASKED_FOR: Final = "It was asked for a picture."
 _ALIKE: Final = (MissingAuth, PaymentRequired, ModelNotSupportedError, UsageError)  # the next would end the same way
 
 
@@ -49,6 +52,7 @@ class Jobs:
     def __init__(self, asked: Generation, route: Route, terms: Terms) -> None:
         self._asked = asked
         self._route = route
+        self._terms = terms
         self._events: list[Event] = []
         self._came = asyncio.Event()
         self._progress: Progress | None = None
@@ -60,7 +64,7 @@ class Jobs:
         parts = tuple(_requests(asked, route))
         dropped = dict.fromkeys(name for _, request in parts for name in request.dropped)
         say_dropped(route.target.name, dropped, strict=asked.strict)
-        self._jobs = [Job(part, route, request, terms, self._say) for part, request in parts]
+        self._jobs = [self._job(part, request) for part, request in parts]
         self._waiting = deque(self._jobs)
 
     @property
@@ -76,10 +80,7 @@ class Jobs:
     async def __aenter__(self) -> Self:
         target = self._route.target
         _log.info("asking %s for %s: %s", target.name, target.model or "?", self._route.dialect.name)
-        for _ in self._jobs[:_MOST_AT_ONCE]:
-            task = asyncio.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+        self._start()
         return self
 
     async def __aexit__(
@@ -138,17 +139,42 @@ class Jobs:
         self._events.append(event)
         self._came.set()
 
+    def _job(self, part: Generation, request: WireRequest) -> Job:
+        return Job(part, self._route, request, self._terms, self._say)
+
+    def _start(self) -> None:
+        for _ in range(min(len(self._waiting), _MOST_AT_ONCE - len(self._tasks))):
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
     async def _work(self) -> None:
         """One job after the other, until none waits."""
         while self._waiting:
+            job = self._waiting.popleft()
             try:
-                await self._waiting.popleft().run()
+                await job.run()
+                self._top_up(job.missing)
             except HfgenError as error:
                 self._errors.append(error)
                 if isinstance(error, _ALIKE) or (
                     isinstance(error, BadRequest) and not isinstance(error, ContentFiltered)
                 ):
                     self._waiting.clear()
+
+    def _top_up(self, missing: int) -> None:
+        """Ask one by one for what one request did not bring: some models make one picture, whatever `n` says.
+
+        Raises:
+            ServerError: All of them would be the same.
+        """
+        if missing and _seed_in(self._asked.extra):
+            raise ServerError("the server makes fewer at once than were asked for, and extra_data names one seed")
+        one = replace(self._asked, picture=replace(self._asked.picture, n=1))
+        more = [self._job(one, self._route.dialect.encode(one, self._route.target)) for _ in range(missing)]
+        self._jobs += more
+        self._waiting.extend(more)
+        self._start()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -159,6 +185,8 @@ class Jobs:
     def _error(self) -> Exception:
         """The first, and how many pictures came in spite of it."""
         error = self._errors[0]
+        if isinstance(error, ModelNotSupportedError) and not error.hint.startswith(_ASKED_FOR):
+            error.hint = f"{_ASKED_FOR} {error.hint}"
         if not self._pictures or not isinstance(error, HfgenError):
             return error
         count = self._asked.picture.n
@@ -168,8 +196,17 @@ class Jobs:
 
 
 def _requests(asked: Generation, route: Route) -> Iterator[tuple[Generation, WireRequest]]:
-    """As few as the dialect allows, each with a seed of its own."""
+    """As few as the dialect allows, each with a seed of its own.
+
+    Raises:
+        UsageError: `extra_data` names a seed, which would be the same for all.
+    """
     dialect = route.dialect
+    if asked.picture.n > dialect.most and _seed_in(asked.extra):
+        raise UsageError(
+            "extra_data names a seed, and each picture is a request of its own: all would be the same picture",
+            hint="Give seed= in its place, which counts on for each picture.",
+        )
     for first in range(0, asked.picture.n, dialect.most):
         count = min(dialect.most, asked.picture.n - first)
         sampling = replace(asked.sampling, seed=_seed(asked, first, drawn=dialect.seeds))
@@ -181,7 +218,8 @@ def _seed(asked: Generation, place: int, *, drawn: bool) -> int | None:
     """The given one and those that follow it; else one that is drawn, so that the picture can be made again."""
     if asked.sampling.seed is not None:
         return (asked.sampling.seed + place) % _SEEDS
-    in_extra = "seed" in asked.extra or any(
-        isinstance(value, Mapping) and "seed" in value for value in asked.extra.values()
-    )
-    return secrets.randbits(_DRAWN) if drawn and not in_extra else None
+    return secrets.randbits(_DRAWN) if drawn and not _seed_in(asked.extra) else None
+
+
+def _seed_in(extra: Mapping[str, Any]) -> bool:
+    return "seed" in extra or any(isinstance(value, Mapping) and "seed" in value for value in extra.values())

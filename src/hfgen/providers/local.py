@@ -21,9 +21,10 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec.structs import replace
 
 from hfgen.errors import HfgenError, ModelNotSupportedError
 from hfgen.generation import Generation

@@ -17,7 +17,7 @@ from hfgen.wire import Exchange, Target
 T = TypeVar("T")
 
 _MOST: Final = 3
-_LARGE: Final = 2**18  # bytes; more than this is read in a thread
+_LARGE: Final = 2**18  # bytes; so much, and more, is read in a thread
 
 
 class Terms(NamedTuple):

@@ -1,8 +1,12 @@
 """What is sent, and where: the outcome of planning, and the steps that every plan shares."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
+from hfgen.asked import given
 from hfgen.errors import ModelNotSupportedError, UsageError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation, Picture
@@ -15,9 +19,11 @@ from hfgen.providers.routes import Route, Want
 from hfgen.providers.verbatim import Verbatim
 from hfgen.sizes import native_of, size_for
 
+_NOTHING_KNOWN: Final = ModelFacts(id="")
+_NOTHING_TO_PAINT: Final = Picture()
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+
+class Plan(msgspec.Struct, frozen=True):
     """One request, ready to go.
 
     Attributes:
@@ -34,7 +40,7 @@ class Plan:
     generation: Generation
     route: Route
     thinking: bool = False
-    facts: ModelFacts = field(default_factory=lambda: ModelFacts(id=""))
+    facts: ModelFacts = _NOTHING_KNOWN
     rendered: "Callable[[], Awaitable[Plan | None]] | None" = None
     verbatim: Verbatim | None = None
     trimmed: str = ""
@@ -47,10 +53,13 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
     Raises:
         ModelNotSupportedError: The model's task is neither text nor pictures, or not the pictures that were asked for.
     """
-    if generation.mode == "image" and facts.task and not facts.makes_images:
+    if known_task(generation) == "text-to-image" and facts.task and not facts.makes_images:
+        options = ", ".join(f"{name}=" for name in _painters_options(generation))
         raise ModelNotSupportedError(
             f"{facts.id} is a model for {facts.task}: it makes no pictures",
-            hint="`hfgen models --task text-to-image` lists the models that do.",
+            hint=f"Leave out {options}: that is for pictures."
+            if options and generation.mode != "image"
+            else "`hfgen models --task text-to-image` lists the models that do.",
         )
     if facts.makes_images or known_task(generation) == "text-to-image":
         return "image"
@@ -68,8 +77,15 @@ def wanted(generation: Generation, facts: ModelFacts) -> Want:
 def known_task(generation: Generation) -> str:
     """The task that the call itself shows, "" where it shows none."""
     named = generation.model in catalogue.IMAGE_MODELS
-    paints = generation.mode == "image" or replace(generation.picture, n=1) != Picture() or named
-    return "text-to-image" if paints else ""
+    paints = replace(generation.picture, n=1) != _NOTHING_TO_PAINT
+    asks = generation.mode == "image" or (generation.mode == "auto" and paints)
+    return "text-to-image" if named or asks else ""
+
+
+def _painters_options(generation: Generation) -> list[str]:
+    """The options of the call that only a picture has; a number of answers (`n`) may be of anything."""
+    words = replace(generation, picture=_NOTHING_TO_PAINT)
+    return sorted(given(generation).keys() - given(words).keys() - {"n"})
 
 
 def planned(generation: Generation, route: Route, facts: ModelFacts, rendered: str | None = None) -> Plan:

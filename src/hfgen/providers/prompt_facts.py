@@ -5,7 +5,8 @@ Why in this order: docs/decisions/0011-template-sources.md.
 
 import asyncio
 import contextlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from hfgen.errors import HfgenError
 from hfgen.facts import ModelFacts

@@ -1,7 +1,8 @@
 """Planning for the Hugging Face router: the model's facts say who serves it, and how."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from hfgen.errors import ConnectionFailed, MissingAuth, ModelNotSupportedError
 from hfgen.facts import IMAGE_TASKS, TEXT_TASKS, ModelFacts, ProviderMapping
@@ -83,10 +84,18 @@ def bill(generation: Generation) -> dict[str, str]:
 async def _facts(generation: Generation, token: str, session: Session) -> ModelFacts:
     """The Hub's record; where the Hub cannot be reached the router may still answer, so nothing is known but the name.
 
-    Such a model is taken to chat, as nearly all that the router serves do.
+    Such a model is taken to chat, as nearly all that the router serves do; who paints, the Hub alone knows.
+
+    Raises:
+        ConnectionFailed: A picture was asked for, and the Hub cannot be reached.
     """
     facts = await facts_at_hand(session, generation.model, token)
-    return facts or ModelFacts(id=generation.model, task=known_task(generation))
+    if facts is None and known_task(generation) == "text-to-image":
+        raise ConnectionFailed(
+            f"Hugging Face's Hub does not answer, which says who makes pictures with {generation.model}",
+            hint="Try again, or give api_base= of a server that makes pictures.",
+        )
+    return facts or ModelFacts(id=generation.model)
 
 
 def _serving(facts: ModelFacts, provider: str, rows: Mapping[str, Row], tasks: Collection[str]) -> ProviderMapping:

@@ -1,7 +1,7 @@
 """Who speaks what, as rows: a server or provider is added by one row here and, if it is new, one dialect."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from hfgen.dialects import (
@@ -38,7 +38,8 @@ class Dialect:
     takes_tokens: bool = False
     """Whether numbers of tokens may follow the prompt."""
     most: int = 1
-    """How many pictures one request makes; more are asked for side by side."""
+    """How many pictures one request makes; more are asked for side by side. One, where a request takes a seed: each
+    picture then has its own."""
     seeds: bool = False
     """Whether every server of it takes a seed: where none is given, hfgen draws one."""
     writes_bos: bool = False
@@ -57,8 +58,10 @@ TGI: Final = Dialect("tgi", tgi.encode, tgi.decode, raw=True)
 TOOLKIT: Final = Dialect("toolkit", toolkit.encode, toolkit.decode, raw=True)
 HF_IMAGE: Final = Dialect("hf_image", hf_image.encode, hf_image.decode, paints=True, seeds=True)
 OPENAI_IMAGES: Final = Dialect("openai_images", openai_images.encode, openai_images.decode, paints=True, most=10)
-FAL: Final = Dialect("fal", fal.encode, fal.decode, paints=True, most=4, seeds=True)
-TOGETHER: Final = Dialect("together", together.encode, together.decode, paints=True, most=4, seeds=True)
+# vLLM and SGLang take a seed there, which one request has one of.
+DIFFUSION_IMAGES: Final = replace(OPENAI_IMAGES, most=1, seeds=True)
+FAL: Final = Dialect("fal", fal.encode, fal.decode, paints=True, seeds=True)
+TOGETHER: Final = Dialect("together", together.encode, together.decode, paints=True, seeds=True)
 NSCALE: Final = Dialect("nscale", nscale.encode, nscale.decode, paints=True, most=4)
 REPLICATE: Final = Dialect("replicate", replicate.encode, replicate.decode, paints=True)
 WAVESPEED: Final = Dialect("wavespeed", wavespeed.encode, wavespeed.decode, paints=True)
@@ -92,12 +95,12 @@ SERVERS: Final[Mapping[tuple[ServerKind, Want], Row]] = {
     ("tgi", "raw"): Row(TGI),
     ("vllm", "chat"): Row(CHAT, "/v1"),
     ("vllm", "raw"): Row(COMPLETIONS_WITH_BOS, "/v1"),
-    ("vllm", "image"): Row(OPENAI_IMAGES, "/v1"),
+    ("vllm", "image"): Row(DIFFUSION_IMAGES, "/v1"),
     ("llamacpp", "chat"): Row(CHAT, "/v1"),
     ("llamacpp", "raw"): Row(COMPLETIONS, "/v1"),
     ("sglang", "chat"): Row(CHAT, "/v1"),
     ("sglang", "raw"): Row(COMPLETIONS, "/v1"),
-    ("sglang", "image"): Row(OPENAI_IMAGES, "/v1"),
+    ("sglang", "image"): Row(DIFFUSION_IMAGES, "/v1"),
     ("transformers", "chat"): Row(CHAT, "/v1"),
     ("toolkit", "raw"): Row(TOOLKIT),
     ("toolkit", "image"): Row(HF_IMAGE, "/"),

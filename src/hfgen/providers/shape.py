@@ -58,6 +58,11 @@ class Shape:
         return not self._calls and not self._other_came
 
     @property
+    def plain(self) -> bool:
+        """Whether text passes as it is: no thought may begin any more, and no stop string is looked for."""
+        return self._thinking is None and self._stops is None
+
+    @property
     def complete(self) -> bool:
         """Whether the answer has its truthful end.
 
@@ -81,6 +86,14 @@ class Shape:
             return self._visible(event)
         self.pieces.append(event)
         return (event,)
+
+    def feed_texts(self, texts: list[str]) -> Sequence[Event]:
+        """As `feed`, of many pieces at once, where text is `plain`."""
+        if self._half or not all(texts) or not _whole_characters(texts):
+            return [event for text in texts for event in self.feed(text)]
+        self.received += texts
+        self.pieces += texts
+        return texts
 
     def tokens_before(self, place: int) -> int:
         """How many tokens the first `place` characters of the received text were, by the server's own count if told."""
@@ -205,6 +218,18 @@ class Shape:
         self._calls[delta.index] = (told[0] or delta.id, told[1] or delta.name)
         fresh = msgspec.structs.replace(delta, id="" if told[0] else delta.id, name="" if told[1] else delta.name)
         return (fresh,) if fresh.id or fresh.name or fresh.arguments else ()
+
+
+def _whole_characters(texts: list[str]) -> bool:
+    """Whether no half of a character is among them."""
+    joined = "".join(texts)
+    if joined.isascii():
+        return True
+    try:
+        joined.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_json(text: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from hfgen.errors import UsageError
@@ -82,6 +83,14 @@ def _connector(socks: str) -> "aiohttp.BaseConnector":
         pass
 
     return SocksPool.from_url(socks, limit=0)  # pyright: ignore[reportUnknownMemberType]
+
+
+@cache
+def load(*, secure: bool) -> None:
+    """Import the HTTP library, and prepare TLS where it is wanted: this takes time that no server is to be timed by."""
+    import_module("hfgen.transport.pool")
+    if secure:
+        tls()
 
 
 @cache

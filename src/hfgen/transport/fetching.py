@@ -10,9 +10,10 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from hfgen.errors import BadPicture, ConnectionFailed, HfgenError, RateLimited, ResponseError, ServerError, TimedOut
 from hfgen.limits import Limits
@@ -127,12 +128,12 @@ async def bounded(answer: HttpAnswer, most: int) -> bytes:
         raise BadPicture(f"the picture is too large: {error.message}") from None
 
 
-def unfetched(error: Exception, host: str) -> HfgenError:
+def unfetched(error: Exception, host: str, longest: float = LONGEST) -> HfgenError:
     """What a failed download is to the caller: never the error of a model or of a token."""
     if isinstance(error, (BadPicture, TimedOut, RateLimited)):
         return error
     if isinstance(error, TimeoutError):
-        return TimedOut(f"the picture did not come from {host} within {LONGEST:g} s")
+        return TimedOut(f"the picture did not come from {host} within {longest:g} s")
     status = error.status if isinstance(error, ResponseError) else 404
     wait = error.retry_after if isinstance(error, ResponseError) else None
     said = error.message if isinstance(error, HfgenError) else ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _LARGEST_ERROR: Final = 64 * 2**10
+_BLOCK: Final = 2**20  # of this many bytes and more, joining would hold up the event loop for milliseconds
 _MANY: Final = 2**12
 _PATIENCE: Final = 10.0  # seconds for the words of an error: its status alone is an answer
 _ID_HEADERS: Final = ("x-request-id", "inference-id", "x-amzn-requestid")
@@ -165,14 +166,19 @@ class Incoming:
         Raises:
             ServerError: It is larger.
         """
-        data = bytearray(begun)
+        data, done, length = bytearray(begun), list[bytes](), len(begun)
         self.coding.piece = PIECE
         self.silence.begin()
         try:
             while chunk := await self.chunk():
                 data += chunk
-                if len(data) > most:
+                length += len(chunk)
+                if len(data) >= _BLOCK:
+                    done.append(bytes(data))
+                    data.clear()
+                if length > most:
                     data.clear()  # the error's traceback would keep them for as long as it lives
+                    done.clear()
                     raise TooLarge(most)
                 if chunk.isspace():  # what servers send to keep a connection open while they work
                     self.silence.bare()
@@ -181,7 +187,9 @@ class Incoming:
                     self.silence.begin()
         finally:
             self.silence.end()
-        return bytes(data)
+        if not done:
+            return bytes(data)
+        return await asyncio.to_thread(b"".join, [*done, bytes(data)])  # without the interpreter's lock
 
     def give_up(self, reason: HfgenError) -> None:
         """End the wait for bytes with an error."""

@@ -4,18 +4,20 @@ aiohttp is imported when a session is first used, and in `transport` only.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from urllib.parse import urljoin
+
+from msgspec.structs import replace
 
 from hfgen.answers import error_of_answer
 from hfgen.errors import HfgenError, ModelNotSupportedError, ResponseError, ServerError, SessionClosed
 from hfgen.limits import Limits
 from hfgen.redaction import conceal
-from hfgen.transport.connections import Connections, tls
+from hfgen.transport.connections import Connections, load, tls
 from hfgen.transport.course import COURSE, Course
 from hfgen.transport.failures import died_unanswered, failure
 from hfgen.transport.fetching import LONGEST, Resolve, Way, bounded, checked, impatient, resolve, unfetched
@@ -34,6 +36,7 @@ _RECV: Final = 2**16
 
 if TYPE_CHECKING:
     _Door: TypeAlias = "Callable[[str], Awaitable[tuple[aiohttp.ClientSession, str | None]]]"
+    _Send: TypeAlias = "Callable[[WireRequest, Target, HeadWait], Awaitable[aiohttp.ClientResponse]]"
 
 
 class Session:
@@ -70,8 +73,7 @@ class Session:
         self._waits.clear()
         await self._connections.close()
 
-    @contextlib.asynccontextmanager
-    async def open(self, request: WireRequest, target: Target, limits: Limits) -> AsyncGenerator[HttpAnswer, None]:
+    def open(self, request: WireRequest, target: Target, limits: Limits) -> AbstractAsyncContextManager[HttpAnswer]:
         """Send a request and hand its answer over once its head has come.
 
         Leaving the context closes the connection at once, unless the answer was read to its end.
@@ -81,11 +83,17 @@ class Session:
             TimedOut: No connection or no head within the limits.
             HfgenError: The answer is an error, by its status.
         """
-        async with self._opened(request, target, limits, self._door) as answer:
-            yield answer
+        return _Opening(request, target, limits, partial(self._send, door=self._door), self._waits)
 
-    async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
+    async def download(self, url: str, target: Target, limits: Limits, most: int, longest: float = LONGEST) -> bytes:
         """What lies at an address that came over the wire; see `fetching` for where it may lie.
+
+        Args:
+            url: The address.
+            target: Who named it.
+            limits: Of silence.
+            most: Bytes.
+            longest: Seconds for all of it.
 
         Raises:
             BadPicture: Nothing may be fetched there, or it is too large.
@@ -94,47 +102,22 @@ class Session:
         """
         host = checked(url)[0]
         request = WireRequest(url, method="GET", headers={"Accept": "image/*"})
+        there = replace(target, label=host)
         way = Way(target, self._proxy, self._connections, self._resolver)
         try:
             async with (
-                asyncio.timeout(LONGEST),
+                asyncio.timeout(longest),
                 way,
-                self._opened(request, replace(target, label=host), impatient(limits), way.client) as answer,
+                _Opening(
+                    request, there, impatient(limits), partial(self._send, door=way.client), self._waits
+                ) as answer,
             ):
                 return await bounded(answer, most)
         except (TimeoutError, ResponseError, ModelNotSupportedError) as error:
-            failed = unfetched(error, host)
+            failed = unfetched(error, host, longest)
             if failed is error:
                 raise
             raise failed from error
-
-    @contextlib.asynccontextmanager
-    async def _opened(
-        self, request: WireRequest, target: Target, limits: Limits, door: "_Door"
-    ) -> AsyncGenerator[HttpAnswer, None]:
-        wait = HeadWait(target.name, limits)
-        self._waits.add(wait)
-        try:
-            async with wait:
-                if request.delay:
-                    await asyncio.sleep(request.delay)
-                wait.begin()
-                response = await self._send(request, target, wait, door)
-        finally:
-            self._waits.discard(wait)
-        try:
-            if not 200 <= response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
-                raise await _refused(response)
-            _ask_for_less(response)
-            answer = HttpAnswer(response, limits, target.name, wait.since, request.largest)
-            self._waits.add(answer)
-            try:
-                yield answer
-            finally:
-                self._waits.discard(answer)
-                answer.close()
-        finally:
-            _leave(response)
 
     async def fetch(
         self, request: WireRequest, target: Target, limits: Limits | None = None, most: int = _LARGEST_BODY
@@ -200,6 +183,58 @@ class Session:
     async def _door(self, url: str) -> "tuple[aiohttp.ClientSession, str | None]":
         proxy = self._proxy or proxy_for(url)
         return await self._connections.client(proxy), proxy
+
+
+class _Opening:
+    """A request under way, and then its answer; as a generator it would cost each call some more microseconds.
+
+    Args:
+        request: What is sent.
+        target: Where to.
+        limits: How long its head may take, and each silence after.
+        send: Sends it.
+        waits: What is waited for meanwhile, where a session that is closed finds it.
+    """
+
+    def __init__(
+        self, request: WireRequest, target: Target, limits: Limits, send: "_Send", waits: set[HeadWait | HttpAnswer]
+    ) -> None:
+        self._request = request
+        self._target = target
+        self._limits = limits
+        self._send = send
+        self._waits = waits
+
+    async def __aenter__(self) -> HttpAnswer:
+        request, target, limits = self._request, self._target, self._limits
+        load(secure=request.url.startswith("https:"))
+        wait = HeadWait(target.name, limits)
+        self._waits.add(wait)
+        try:
+            async with wait:
+                if request.delay:
+                    await asyncio.sleep(request.delay)
+                wait.begin()
+                self._response = await self._send(request, target, wait)
+        finally:
+            self._waits.discard(wait)
+        try:
+            if not 200 <= self._response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
+                raise await _refused(self._response)
+            _ask_for_less(self._response)
+            self._answer = HttpAnswer(self._response, limits, target.name, wait.since, request.largest)
+        except BaseException:
+            _leave(self._response)
+            raise
+        self._waits.add(self._answer)
+        return self._answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._waits.discard(self._answer)
+        self._answer.close()
+        _leave(self._response)
 
 
 def _headers(url: str, request: WireRequest, target: Target) -> dict[str, str]:

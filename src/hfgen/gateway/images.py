@@ -1,0 +1,110 @@
+"""`POST /v1/images/generations`."""
+
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from hfgen.errors import UsageError
+from hfgen.events import ImageResponse
+from hfgen.gateway.chat_chunks import DONE, fault
+from hfgen.gateway.image_events import ImageEvents
+from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
+from hfgen.gateway.picture_store import PICTURES, PictureStore
+from hfgen.gateway.refusal import Refusal, refusal
+from hfgen.gateway.schema import ImageRequest, read
+from hfgen.gateway.settings import Settings
+from hfgen.gateway.telling import Events, gathered, stream
+from hfgen.gateway.upstream import Upstream
+from hfgen.hub.catalogue import DEFAULT_IMAGE_MODEL
+
+_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+# Options that have the same name here and there.
+_AS_THEY_ARE: Final = (
+    "seed",
+    "aspect_ratio",
+    "width",
+    "height",
+    "negative_prompt",
+    "num_inference_steps",
+    "guidance_scale",
+    "scheduler",
+)
+
+
+async def images(scope: Scope, receive: Receive, send: Send) -> None:
+    """Paint, and answer with the pictures or with their addresses.
+
+    Raises:
+        Refusal: What cannot be painted.
+        CallerGone: Nobody sees it.
+    """
+    request = Request(scope, receive)
+    upstream: Upstream = request.app.state.upstream
+    asked = read(await request.body(), ImageRequest)
+    scope["hfgen.model"] = (asked.model or "")[:200]
+    events = paint(upstream, asked, scope.get("hfgen.token"))
+    wording = ImageEvents(int(time.time()), _address_of(request, asked))
+    if not asked.stream:
+        body = wording.whole((await gathered([events], receive))[0])
+        await Response(body, media_type="application/json")(scope, receive, send)
+        return
+    fails = partial(fault, request_id=scope.get("hfgen.request_id", ""))
+    await stream([(events, wording)], lambda: DONE, fails, Outbox(send, STREAM_HEADERS), receive)
+
+
+def paint(upstream: Upstream, asked: ImageRequest, token: str | None) -> Events:
+    """The events of the pictures; nothing is asked before they are iterated.
+
+    Raises:
+        Refusal: An argument is impossible.
+    """
+    arguments = _arguments(asked, upstream.settings)
+    model = asked.model or ("" if upstream.settings.api_base else DEFAULT_IMAGE_MODEL)
+    try:
+        return upstream.answer(model, arguments, token)
+    except UsageError as error:
+        raise refusal(error) from error
+
+
+def _arguments(asked: ImageRequest, settings: Settings) -> dict[str, Any]:
+    if not asked.prompt.strip():
+        raise _refused("prompt", "it says nothing to paint")
+    count, most = 1 if asked.n is None else asked.n, settings.limits.pictures
+    if not 1 <= count <= most:
+        raise _refused("n", f"it must lie between 1 and {most}")
+    given = {name: getattr(asked, name) for name in _AS_THEY_ARE} | _size(asked.size)
+    options = {name: value for name, value in given.items() if value is not None}
+    return {"messages": [], "prompt": asked.prompt, "mode": "image", "n": count, **options}
+
+
+def _size(size: str | None) -> dict[str, int]:
+    if size in (None, "auto"):
+        return {}
+    found = _SIZE.fullmatch(size or "")
+    if found is None:
+        raise _refused("size", "it is WIDTHxHEIGHT in pixels, such as 1024x1024, or auto")
+    return {"width": int(found[1]), "height": int(found[2])}
+
+
+def _address_of(request: Request, asked: ImageRequest) -> Callable[[ImageResponse], str] | None:
+    store: PictureStore = request.app.state.pictures
+    match asked.response_format:
+        case None | "b64_json":
+            return None
+        case "url" if store.most:
+            base = str(request.base_url).rstrip("/") + PICTURES
+            return lambda picture: base + store.put(picture.media)
+        case "url":
+            raise _refused("response_format", "this gateway keeps no pictures to be fetched; ask for b64_json")
+        case _:
+            raise _refused("response_format", "it is b64_json or url")
+
+
+def _refused(field: str, why: str) -> Refusal:
+    return Refusal(400, f"{field}: {why}", param=field, code="invalid_value")

@@ -1,0 +1,125 @@
+"""A text in the words of the Hugging Face task form, which are TGI's: whole, or token by token.
+
+Shapes: huggingface_hub inference/_generated/types/text_generation.py. The numbers of tokens are the tokenizer's affair,
+which is not here: every `id` is -1, and a `logprob` that the model's server did not say is null.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from hfgen.events import (
+    Event,
+    FinishReason,
+    ImageResponse,
+    Logprobs,
+    Progress,
+    Reasoning,
+    Resumed,
+    ToolCallDelta,
+    Usage,
+)
+from hfgen.gateway.refusal import Refusal
+
+_encode: Final = msgspec.json.Encoder().encode
+_UNKNOWN: Final = -1
+
+
+class TaskChunks:
+    """Words one answer's events as server-sent events; the last of them, a special token without text, holds it all.
+
+    Args:
+        prefix: Stands in front of the whole text: the prompt, where the full text was asked for.
+        seed: The request's own.
+    """
+
+    def __init__(self, prefix: str = "", seed: int | None = None) -> None:
+        self._pieces = [prefix] if prefix else []
+        self._seed = seed
+        self._index = 0
+        self._reason = "eos_token"
+        self.usage: Usage | None = None
+
+    def chunk(self, event: Event) -> bytes:
+        """The bytes that say this event, none for what this form has no word for."""
+        match event:
+            case str():
+                return self._token(event)
+            case Reasoning():  # a raw completion has no thoughts apart
+                return self._token(event.text)
+            case Usage():
+                self.usage = event
+                return b""
+            case FinishReason():
+                self._reason = _reason(event)
+                return b""
+            case Logprobs() | ToolCallDelta() | ImageResponse() | Progress() | Resumed():
+                return b""
+            case _:
+                assert_never(event)
+
+    def end(self) -> bytes:
+        """The last event, with the whole text."""
+        usage = self.usage or Usage()
+        details = {
+            "finish_reason": self._reason,
+            "generated_tokens": usage.completion_tokens,
+            "input_length": usage.prompt_tokens,
+            "seed": self._seed,
+        }
+        return self._event("", special=True, generated_text="".join(self._pieces), details=details)
+
+    def _token(self, text: str) -> bytes:
+        self._pieces.append(text)
+        return self._event(text)
+
+    def _event(
+        self, text: str, *, special: bool = False, generated_text: str | None = None, details: Any = None
+    ) -> bytes:
+        self._index += 1
+        token = {"id": _UNKNOWN, "text": text, "logprob": None, "special": special}
+        said = {"index": self._index, "token": token, "generated_text": generated_text, "details": details}
+        return b"data:" + _encode(said) + b"\n\n"
+
+
+def fault(refused: Refusal, request_id: str) -> bytes:
+    """An error after the first byte, as TGI sends it."""
+    said = {"error": refused.message, "error_type": "generation", "request_id": request_id}
+    return b"data:" + _encode(said) + b"\n\n"
+
+
+def whole(events: Sequence[Event], prefix: str = "", seed: int | None = None, *, details: bool = False) -> bytes:
+    """The answer in one piece; `details` as TGI's, as far as they are known."""
+    text = prefix + "".join(_texts(events))
+    if not details:
+        return _encode([{"generated_text": text}])
+    tokens = [
+        {"id": _UNKNOWN, "text": token.token, "logprob": token.logprob, "special": False}
+        for event in events
+        if isinstance(event, Logprobs)
+        for token in event.tokens
+    ]
+    usage = next((event for event in events if isinstance(event, Usage)), Usage())
+    reason = next((_reason(event) for event in events if isinstance(event, FinishReason)), "eos_token")
+    said = {
+        "finish_reason": reason,
+        "generated_tokens": usage.completion_tokens,
+        "seed": seed,
+        "prefill": [],
+        "tokens": tokens,
+    }
+    return _encode([{"generated_text": text, "details": said}])
+
+
+def _texts(events: Sequence[Event]) -> Iterator[str]:
+    for event in events:
+        if isinstance(event, str):
+            yield event
+        elif isinstance(event, Reasoning):
+            yield event.text
+
+
+def _reason(event: FinishReason) -> str:
+    """TGI's word; whether a stop sequence ended it, nobody says."""
+    return "length" if event.reason == "length" else "eos_token"
