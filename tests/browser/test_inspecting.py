@@ -10,7 +10,6 @@ from hfgen.gateway.settings import Settings
 from loopback import Visit, serving
 from playground import violations, visiting
 
-pytest.importorskip("hfgen.gateway.prompt", reason="this gateway has no route that shows prompts")
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}"

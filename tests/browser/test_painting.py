@@ -11,7 +11,6 @@ from loopback import Visit, serving
 from pictures import png
 from playground import violations, visiting
 
-pytest.importorskip("hfgen.gateway.images", reason="this gateway has no route that paints")
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 

@@ -11,7 +11,6 @@ from gateway_server import gateway
 from hfgen.gateway.settings import Settings
 from playground import visiting
 
-pytest.importorskip("hfgen.gateway.prompt", reason="this gateway has no route that shows prompts")
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.engine]
 _QUESTION = "Write a Python function that merges two sorted lists."
 _SIZES: dict[str, dict[str, Any]] = {

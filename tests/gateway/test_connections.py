@@ -16,11 +16,16 @@ from hfgen.gateway.connection import Connection
 from hfgen.gateway.settings import Limits, Settings
 
 pytestmark = pytest.mark.anyio
+ODD = (b"GET ", b"CONNECT a:1 HTTP/1.1", b"OPTIONS * HTTP/1.1", b"GET http://[ HTTP/1.1", b"GET /%ff%00 HTTP/1.1")
 ASKED = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+POSTED = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 class Hasty(Connection):
     head_time = 0.3
+    linger = 0.3
 
 
 @asynccontextmanager
@@ -96,6 +101,42 @@ async def test_half_a_request_behind_a_running_answer_leaves_that_alone() -> Non
         assert (await answer(reader))[0] == 408
 
 
+async def test_a_body_that_does_not_end_is_not_waited_for() -> None:
+    async with gateway(Settings(limits=Limits(body_time=0.3))) as url, line(url) as (reader, writer):
+        writer.write(POSTED + b"Content-Length: 100\r\n\r\n{")
+        status, body = await answer(reader)
+        assert (status, json.loads(body)["error"]["code"]) == (408, "slow_request")
+
+
+async def test_the_rest_of_a_body_that_was_refused_does_not_hold_the_connection() -> None:
+    app = create_app(Settings(keys=("sesame",)))
+    async with running(app, http=Hasty) as url, line(url) as (reader, writer):
+        begun = time.perf_counter()
+        writer.write(POSTED + b"Content-Length: 1000\r\n\r\n{")
+        assert (await answer(reader))[0] == 401
+
+        async def dribbles() -> None:
+            while True:
+                writer.write(b" ")
+                await asyncio.sleep(0.05)
+
+        dribbling = asyncio.create_task(dribbles())
+        assert await reader.read() == b""
+        assert time.perf_counter() - begun < 3
+        dribbling.cancel()
+
+
+async def test_a_body_that_comes_whole_after_its_refusal_leaves_the_connection_for_the_next_request() -> None:
+    app = create_app(Settings(keys=("sesame",)))
+    async with running(app, http=Hasty) as url, line(url) as (reader, writer):
+        writer.write(POSTED + b"Content-Length: 3\r\n\r\n{")
+        assert (await answer(reader))[0] == 401
+        writer.write(b" }")
+        await asyncio.sleep(0.5)  # longer than the rest of a body may take
+        writer.write(ASKED)
+        assert (await answer(reader))[0] == 200
+
+
 async def test_headers_without_end_are_not_kept() -> None:
     async with gateway(Settings()) as url, line(url) as (reader, writer):
         writer.write(ASKED[:-2] + b"X-Long: ")
@@ -124,14 +165,12 @@ async def test_a_connection_too_many_is_told_so_and_the_last_that_is_allowed_is_
             assert await reader.read() == b""
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(heads=st.lists(st.binary(max_size=60), min_size=20, max_size=40))
 def test_bytes_that_are_no_request_are_answered_or_dropped_and_never_a_server_error(heads: list[bytes]) -> None:
     async def sends() -> list[bytes]:
         async with running(create_app(), http=Hasty) as url:
-            return [
-                await said_to(url, head) for head in [b"GET ", b"CONNECT a:1 HTTP/1.1", b"OPTIONS * HTTP/1.1", *heads]
-            ]
+            return await asyncio.gather(*(said_to(url, head) for head in (*ODD, *heads)))
 
     for said in asyncio.run(sends()):
         assert not said or 400 <= int(said.split()[1]) < 500

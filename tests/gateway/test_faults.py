@@ -73,6 +73,9 @@ async def test_a_caller_that_leaves_is_no_error_of_the_log(caplog: pytest.LogCap
         if visit.path == "/v1/models":
             await visit.answer(b'{"object":"list","data":[{"id":"toy","owned_by":"me"}]}')
             return
+        if visit.path != "/v1/chat/completions":
+            await visit.answer(b"{}", status="404 Not Found")
+            return
         await visit.begin_stream()
         await visit.event('{"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}')
         await visit.gone()
@@ -86,6 +89,22 @@ async def test_a_caller_that_leaves_is_no_error_of_the_log(caplog: pytest.LogCap
         await stopped.wait()
     lines = [json.loads(each.getMessage()) for each in caplog.records if each.name == "hfgen.gateway.access"]
     assert [(line["status"], line["complete"]) for line in lines] == [(200, False)]
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING and each.name != "asyncio"]
+
+
+async def test_a_caller_that_leaves_in_the_midst_of_its_request_is_no_error_either(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with gateway(Settings()) as url:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        writer.write(head + b"Content-Length: 100\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    lines = [json.loads(each.getMessage()) for each in caplog.records if each.name == "hfgen.gateway.access"]
+    assert [(line["status"], line["bytes"]) for line in lines] == [(499, 0)]
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING and each.name != "asyncio"]
 
 

@@ -25,6 +25,8 @@ class Connection(HttpToolsProtocol):
 
     head_time: ClassVar[float] = 10.0
     """Seconds from the first byte of a request, or the connection, to the end of its head."""
+    linger: ClassVar[float] = 5.0
+    """Seconds for the rest of a body whose request was answered without it; the caller may still hear the answer."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Connection(HttpToolsProtocol):
         # uvicorn's own check has no body in OpenAI's form, and counts the last connection that is allowed as too many.
         self._most, self.limit_concurrency = self.limit_concurrency, None
         self._timer: asyncio.TimerHandle | None = None
+        self._lingering: asyncio.TimerHandle | None = None
         self._head_bytes = 0
 
     @override
@@ -49,6 +52,7 @@ class Connection(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._rest_came()
         super().connection_lost(exc)
 
     @override
@@ -70,6 +74,23 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.pipeline and self.cycle.response_complete and self.cycle.more_body:
+            self._lingering = self.loop.call_later(self.linger, self.transport.close)
+
+    @override
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self._lingering is not None:
+            self._rest_came()
+            # uvicorn's timer for idle connections went with the first of these bytes.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    @override
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
         self._refuse(Refusal(400, msg.rstrip("."), code="invalid_http"))
@@ -82,6 +103,11 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _rest_came(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     def _too_late(self) -> None:
         self._timer = None

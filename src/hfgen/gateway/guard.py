@@ -5,6 +5,7 @@ of its own that it lets point here (DNS rebinding), or by a request that needs n
 type of the body tell such a request from an honest one.
 """
 
+import asyncio
 import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hfgen.gateway.keys import any_equal, digest
 from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.refusal import Refusal
-from hfgen.gateway.settings import Settings
+from hfgen.gateway.settings import Limits, Settings
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MOST_HEADERS: Final = 32 * 2**10
@@ -62,7 +63,7 @@ class Guard:
                 return
         self._check_body(scope, headers)
         self._check_key(scope, headers)
-        await self._app(scope, Bounded(receive, self._settings.limits.body), send)
+        await self._app(scope, Bounded(receive, self._settings.limits), send)
 
     def _check_host(self, said: list[str]) -> None:
         host = host_of(said[0]) if len(said) == 1 else ""
@@ -119,19 +120,29 @@ class Guard:
 
 
 class Bounded:
-    """Receives a body of at most some bytes, in whatever form it is sent."""
+    """Receives a body of at most some bytes in at most some seconds, in whatever form it is sent."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
+    def __init__(self, receive: Receive, limits: Limits) -> None:
         self._receive = receive
-        self._most = most
+        self._limits = limits
+        self._until = asyncio.get_running_loop().time() + limits.body_time
         self._came = 0
+        self._whole = False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        if self._whole:  # whoever asks now waits for the caller to leave
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            words = f"the body did not come within {self._limits.body_time:g} s"
+            raise Refusal(408, words, code="slow_request") from None
         if message["type"] == "http.request":
+            self._whole = not message.get("more_body", False)
             self._came += len(message.get("body", b""))
-            if self._came > self._most:
-                raise too_large(self._most)
+            if self._came > self._limits.body:
+                raise too_large(self._limits.body)
         return message
 
 

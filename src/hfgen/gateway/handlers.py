@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -71,7 +71,12 @@ async def failed(request: Request, _error: Exception) -> Response:
     return await refused(request, _FAILED)
 
 
-HANDLERS = {Refusal: refused, HTTPException: no_route, Exception: failed}
+async def nobody_hears(_request: Request, _error: Exception) -> Response:
+    """The caller has gone in the midst of its own request; 499 is nginx's word for it, and only the log sees it."""
+    return Response(status_code=499)
+
+
+HANDLERS = {Refusal: refused, ClientDisconnect: nobody_hears, HTTPException: no_route, Exception: failed}
 
 _FAILED: Final = Refusal(500, "the gateway failed; its log has more under this request's id", code="internal_error")
 

@@ -13,6 +13,7 @@ class Limits:
 
     Attributes:
         body: Bytes of a request's body.
+        body_time: Seconds until all of it has come.
         messages: Messages of a conversation.
         pictures: Pictures in a conversation, and pictures asked for in one request.
         max_tokens: The longest answer, in tokens; None for no ceiling.
@@ -22,6 +23,7 @@ class Limits:
     """
 
     body: int = 10 * 2**20
+    body_time: float = 120.0
     messages: int = 2000
     pictures: int = 16
     max_tokens: int | None = None
@@ -47,7 +49,6 @@ class Settings:
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
         pictures_kept: Bytes of pictures that are kept for an hour for whoever asks for their address; 0 for none.
         image_urls: Pictures in conversations may be named by an address, which the server behind then fetches.
-        log_text: Prompts and answers go into the log.
         limits: What a caller may ask for at most.
         patience: How long the server behind may be silent before the gateway asks it again, or gives up.
         shared_limits: The Redis in which several gateways count together (`redis://…`); "" for each alone.
@@ -65,7 +66,6 @@ class Settings:
     pass_through_token: bool = False
     pictures_kept: int = 256 * 2**20
     image_urls: bool = False
-    log_text: bool = False
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     shared_limits: str = field(default="", repr=False)
