@@ -13,6 +13,7 @@ from blockbuster import blockbuster_ctx
 from hfgen.hub.client import MODEL_DATA
 from hfgen.servers import tokenizer
 from hfgen.servers.detect import KNOWN
+from hfgen.transport.retry import BUDGET
 
 _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -76,6 +77,7 @@ def forgetful() -> None:
     KNOWN.clear()
     tokenizer._ADDS_BOS.clear()
     MODEL_DATA.clear()
+    BUDGET._left.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hfgen import (
+    ConnectionFailed,
     FinishReason,
     GenerationError,
     HuggingFaceInference,
@@ -594,6 +595,17 @@ async def test_a_server_that_is_just_starting_is_waited_for() -> None:
     events = asyncio.create_task(collected(f"http://127.0.0.1:{port}"))
     await asyncio.sleep(0)
     async with serving(Model(VLLM), port) as server:
+        assert text_of(await events) == ANSWER
+
+
+async def test_a_server_that_is_down_costs_no_other_its_retries() -> None:
+    async with serving(Model(VLLM)) as server, serving(Model(VLLM)) as other:
+        down, port = server.url, other.port
+    calls = [collected(down) for _ in range(6)]  # 24 retries wanted, where an endpoint has 20
+    assert all(isinstance(end, ConnectionFailed) for end in await asyncio.gather(*calls, return_exceptions=True))
+    events = asyncio.create_task(collected(f"http://127.0.0.1:{port}"))
+    await asyncio.sleep(0)
+    async with serving(Model(VLLM), port):
         assert text_of(await events) == ANSWER
 
 

@@ -200,7 +200,7 @@ class Recovery:
         self._place += 1
         if self._place < len(self._ways):
             return 0.0
-        wait = wait_before(error, self._attempts, self._endpoint, self._budget)
+        wait = wait_before(error, self._attempts, self._endpoint(error), self._budget)
         if wait is None or self._too_late(wait) or self._waited_enough(error):
             raise error
         return wait
@@ -228,14 +228,14 @@ class Recovery:
             return 0.0
         self._fruitless += 1
         self._place += 1
-        wait = wait_before(error, self._fruitless, self._endpoint, self._budget)
+        wait = wait_before(error, self._fruitless, self._endpoint(error), self._budget)
         if wait is None or self._fruitless >= _MOST_FRUITLESS or self._too_late(wait):
             raise self._broken(error)
         return wait
 
-    @property
-    def _endpoint(self) -> str:
-        return self._plan.route.target.base if self._plan else ""
+    def _endpoint(self, error: HfgenError) -> str:
+        """Whose retries these are: of the server that was planned for, or of the one that could not be asked."""
+        return self._plan.route.target.base if self._plan else error.server
 
     def _too_late(self, wait: float) -> bool:
         return self._deadline is not None and asyncio.get_running_loop().time() + wait >= self._deadline
