@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from hfgen.events import Event, FinishReason, Logprobs, Progress, Reasoning, TokenLogprob, ToolCallDelta, Usage
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.response_events import ResponseEvents
+from hfgen.openai_api.refusal import Refusal
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
 calls = st.builds(ToolCallDelta, st.integers(0, 2), texts, texts, st.text("{}:a", max_size=5))

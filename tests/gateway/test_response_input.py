@@ -5,17 +5,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.response_input import arguments
 from hfgen.gateway.response_schema import ResponsesRequest
-from hfgen.gateway.settings import Limits, Settings
+from hfgen.openai_api.bounds import Bounds
+from hfgen.openai_api.refusal import Refusal
 
 PICTURE = "data:image/png;base64,AAAA"
 
 
 def asked(given: Any, **more: Any) -> dict[str, Any]:
     request = msgspec.convert({"input": given, **more}, ResponsesRequest)
-    return arguments(request, Settings(limits=Limits(max_tokens=100)))
+    return arguments(request, Bounds(max_tokens=100))
 
 
 def test_a_text_is_the_user_s_and_instructions_are_the_system_s() -> None:

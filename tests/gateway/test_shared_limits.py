@@ -14,8 +14,8 @@ from command_line import hfgen
 from gateway_server import gateway
 from hfgen.errors import UsageError
 from hfgen.gateway.app import create_app
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Limits, Settings
+from hfgen.openai_api.refusal import Refusal
 from loopback import Visit, serving
 
 pytest.importorskip("redis", reason="hfgen[redis] is not installed")

@@ -6,8 +6,8 @@ from hypothesis import given, strategies as st
 
 from hfgen.dialects import tgi
 from hfgen.events import Event, FinishReason, Reasoning, Usage
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.task_chunks import TaskChunks, fault, whole
+from hfgen.openai_api.refusal import Refusal
 from hfgen.wire import Body, Whole
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)

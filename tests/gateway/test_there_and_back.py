@@ -11,9 +11,9 @@ from hypothesis import given, settings as running, strategies as st
 from gateway_server import gateway
 from hfgen import HuggingFaceInference, Session
 from hfgen.events import Event, FinishReason, Logprobs, Progress, Reasoning, TokenLogprob, ToolCallDelta, Usage
-from hfgen.gateway.chat_chunks import DONE, ChatChunks
 from hfgen.gateway.settings import Settings
 from hfgen.messages import Message
+from hfgen.openai_api.chat_chunks import DONE, ChatChunks
 from loopback import Visit, serving
 
 pytestmark = pytest.mark.anyio

@@ -13,13 +13,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway_server import gateway, running
 from hfgen.errors import ServerError
 from hfgen.events import Event, FinishReason
-from hfgen.gateway.chat_chunks import DONE, ChatChunks, fault
 from hfgen.gateway.handlers import Porch
 from hfgen.gateway.journal import Journal
 from hfgen.gateway.meters import Meters
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import stream
+from hfgen.openai_api.chat_chunks import DONE, ChatChunks, fault
 from loopback import Visit, serving
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Limits
+from hfgen.openai_api.refusal import Refusal
 
 MINUTE: Final = 60.0
 _BUSY: Final = 1.0  # seconds after which a caller with too many answers under way may ask again

@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from hfgen.gateway.asking import answers, chat_arguments
-from hfgen.gateway.chat_chunks import DONE, ChatChunks, fault, summed, whole
+from hfgen.gateway.asking import answers
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.prompt import inspected
-from hfgen.gateway.schema import ChatRequest, read
 from hfgen.gateway.telling import gathered, stream
 from hfgen.gateway.upstream import Upstream
+from hfgen.openai_api.arguments import chat_arguments
+from hfgen.openai_api.chat_chunks import DONE, ChatChunks, fault, summed, whole
+from hfgen.openai_api.schema import ChatRequest, read
 
 
 async def chat(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +32,7 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     if asked.prompt_inspect:
         await (await inspected(upstream, asked, token))(scope, receive, send)
         return
-    several = answers(upstream, asked, chat_arguments(asked, upstream.settings), token)
+    several = answers(upstream, asked, chat_arguments(asked, upstream.settings.bounds), token)
     answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
     model = await upstream.name_of(asked.model, token)
     scope["hfgen.model"] = model[:200]

@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from hfgen.gateway.refusal import Refusal
+from hfgen.openai_api.refusal import Refusal
 
 _PHRASES: Final = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 _LARGEST_HEAD: Final = 64 * 2**10  # bytes on the wire; the guard then looks at the headers themselves

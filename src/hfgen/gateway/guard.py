@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.gateway.keys import any_equal, digest
 from hfgen.gateway.picture_store import PICTURES
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.settings import Limits, Settings
+from hfgen.openai_api.refusal import Refusal
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MOST_HEADERS: Final = 32 * 2**10

@@ -9,8 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hfgen.gateway.refusal import STOPPED, Refusal
 from hfgen.gateway.telling import CallerGone
+from hfgen.openai_api.refusal import STOPPED, Refusal
 
 _log: Final = logging.getLogger("hfgen.gateway")
 

@@ -1,10 +1,8 @@
 """`POST /v1/images/generations`."""
 
-import re
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,29 +10,16 @@ from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import UsageError
 from hfgen.events import ImageResponse
-from hfgen.gateway.chat_chunks import DONE, fault
-from hfgen.gateway.image_events import ImageEvents
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.picture_store import PICTURES, PictureStore
-from hfgen.gateway.refusal import Refusal, refusal
-from hfgen.gateway.schema import ImageRequest, read
-from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events, gathered, stream
 from hfgen.gateway.upstream import Upstream
 from hfgen.hub.catalogue import DEFAULT_IMAGE_MODEL
-
-_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
-# Options that have the same name here and there.
-_AS_THEY_ARE: Final = (
-    "seed",
-    "aspect_ratio",
-    "width",
-    "height",
-    "negative_prompt",
-    "num_inference_steps",
-    "guidance_scale",
-    "scheduler",
-)
+from hfgen.openai_api.arguments import image_arguments
+from hfgen.openai_api.chat_chunks import DONE, fault
+from hfgen.openai_api.image_events import ImageEvents
+from hfgen.openai_api.refusal import Refusal, refusal
+from hfgen.openai_api.schema import ImageRequest, read
 
 
 async def images(scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,32 +49,12 @@ def paint(upstream: Upstream, asked: ImageRequest, token: str | None) -> Events:
     Raises:
         Refusal: An argument is impossible.
     """
-    arguments = _arguments(asked, upstream.settings)
+    arguments = image_arguments(asked, upstream.settings.bounds)
     model = asked.model or ("" if upstream.settings.api_base else DEFAULT_IMAGE_MODEL)
     try:
         return upstream.answer(model, arguments, token)
     except UsageError as error:
         raise refusal(error) from error
-
-
-def _arguments(asked: ImageRequest, settings: Settings) -> dict[str, Any]:
-    if not asked.prompt.strip():
-        raise _refused("prompt", "it says nothing to paint")
-    count, most = 1 if asked.n is None else asked.n, settings.limits.pictures
-    if not 1 <= count <= most:
-        raise _refused("n", f"it must lie between 1 and {most}")
-    given = {name: getattr(asked, name) for name in _AS_THEY_ARE} | _size(asked.size)
-    options = {name: value for name, value in given.items() if value is not None}
-    return {"messages": [], "prompt": asked.prompt, "mode": "image", "n": count, **options}
-
-
-def _size(size: str | None) -> dict[str, int]:
-    if size in (None, "auto"):
-        return {}
-    found = _SIZE.fullmatch(size or "")
-    if found is None:
-        raise _refused("size", "it is WIDTHxHEIGHT in pixels, such as 1024x1024, or auto")
-    return {"width": int(found[1]), "height": int(found[2])}
 
 
 def _address_of(request: Request, asked: ImageRequest) -> Callable[[ImageResponse], str] | None:

@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from hfgen.errors import HfgenError
 from hfgen.gateway.names import routes_of
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.upstream import Upstream
 from hfgen.hub.catalogue import IMAGE_MODELS, IMAGE_TASK, LOCAL, MODEL_ALIASES, TEXT_TASK, Listed, list_models
 from hfgen.hub.client import find_token
+from hfgen.openai_api.refusal import Refusal
 from hfgen.servers.detect import detect, parse_api_base
 
 # OpenAI's answer has the time a model was made, which nobody knows here; clients only want an int.

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.response_schema import ResponsesRequest
-from hfgen.gateway.schema import ChatRequest, ImageRequest, TextRequest
 from hfgen.gateway.task_schema import TaskRequest
+from hfgen.openai_api.schema import ChatRequest, ImageRequest, TextRequest
 from hfgen.version import __version__
 
 _JSON: Final = "application/json"

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hfgen.gateway.refusal import Refusal
 from hfgen.media import Media
+from hfgen.openai_api.refusal import Refusal
 
 PICTURES: Final = "/v1/images/files/"
 """Below this they are."""

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hfgen.errors import HfgenError
-from hfgen.gateway.asking import chat_arguments
-from hfgen.gateway.refusal import refusal
-from hfgen.gateway.schema import ChatRequest, read
 from hfgen.gateway.upstream import Upstream
+from hfgen.openai_api.arguments import chat_arguments
+from hfgen.openai_api.refusal import refusal
+from hfgen.openai_api.schema import ChatRequest, read
 from hfgen.prompts.inputs import pieces_of, source_of, template_name
 from hfgen.providers.inspection import Inspected
 
@@ -33,7 +33,7 @@ async def inspected(upstream: Upstream, asked: ChatRequest, token: str | None) -
     Raises:
         Refusal: What cannot be shown.
     """
-    arguments = chat_arguments(asked, upstream.settings)
+    arguments = chat_arguments(asked, upstream.settings.bounds)
     try:
         seen = await upstream.inspect(asked.model or "", arguments, token)
         tokens = await upstream.count(seen)

@@ -17,8 +17,8 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.response_items import Call, Told, Words
+from hfgen.openai_api.refusal import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
 # Why an answer is not complete (types/responses/response.py, IncompleteDetails).

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from hfgen.gateway.conversation import checked
-from hfgen.gateway.refusal import Refusal
 from hfgen.gateway.response_schema import Item, Part, ResponsesRequest, TextForm, Tool, ToolChoice
-from hfgen.gateway.settings import Settings
+from hfgen.openai_api.bounds import Bounds
+from hfgen.openai_api.conversation import checked
+from hfgen.openai_api.refusal import Refusal
 
 _LOGPROBS: Final = "message.output_text.logprobs"
 _STATE: Final = {
@@ -19,18 +19,18 @@ _TURN: Final = ("reasoning_content", "content", "tool_calls")
 _FORMS: Final = ("text", "json_object", "json_schema")
 
 
-def arguments(asked: ResponsesRequest, settings: Settings) -> dict[str, Any]:
+def arguments(asked: ResponsesRequest, bounds: Bounds) -> dict[str, Any]:
     """The request as arguments of `create_async_generator`.
 
     Raises:
         Refusal: It asks for what this gateway does not have; the field is named.
     """
     _check_state(asked)
-    ceiling, most = settings.limits.max_tokens, asked.max_output_tokens
+    ceiling, most = bounds.max_tokens, asked.max_output_tokens
     if most is not None and most < 1:
         raise _refused("max_output_tokens", "it must be at least 1")
     found: dict[str, Any] = {
-        "messages": checked(messages_of(asked.input, asked.instructions), settings, "input"),
+        "messages": checked(messages_of(asked.input, asked.instructions), bounds, "input"),
         "max_tokens": ceiling if most is None else most if ceiling is None else min(most, ceiling),
         "temperature": asked.temperature,
         "top_p": asked.top_p,

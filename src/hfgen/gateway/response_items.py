@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from hfgen.events import TokenLogprob, ToolCallDelta
-from hfgen.gateway.chat_chunks import logprob_of
+from hfgen.openai_api.chat_chunks import logprob_of
 
 Status: TypeAlias = Literal["in_progress", "completed", "incomplete"]
 Told: TypeAlias = tuple[str, dict[str, Any]]

@@ -12,13 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import UsageError
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
-from hfgen.gateway.refusal import refusal
 from hfgen.gateway.response_events import ResponseEvents
 from hfgen.gateway.response_input import arguments
 from hfgen.gateway.response_schema import ResponsesRequest
-from hfgen.gateway.schema import read
 from hfgen.gateway.telling import gathered, stream
 from hfgen.gateway.upstream import Upstream
+from hfgen.openai_api.refusal import refusal
+from hfgen.openai_api.schema import read
 
 
 async def responses(scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +33,7 @@ async def responses(scope: Scope, receive: Receive, send: Send) -> None:
     token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), ResponsesRequest)
     try:
-        events = upstream.answer(asked.model or "", arguments(asked, upstream.settings), token)
+        events = upstream.answer(asked.model or "", arguments(asked, upstream.settings.bounds), token)
     except UsageError as error:
         raise refusal(error) from error
     model = await upstream.name_of(asked.model, token)

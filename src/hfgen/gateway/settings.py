@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hfgen.gateway.keys import as_digests
 from hfgen.limits import Limits as Patience
+from hfgen.openai_api.bounds import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,9 @@ class Settings:
             UsageError: A key is empty.
         """
         object.__setattr__(self, "keys", as_digests(self.keys))
+
+    @property
+    def bounds(self) -> Bounds:
+        """What one request may hold."""
+        limits = self.limits
+        return Bounds(limits.messages, limits.pictures, limits.max_tokens, self.image_urls)

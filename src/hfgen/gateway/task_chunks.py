@@ -20,7 +20,7 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
-from hfgen.gateway.refusal import Refusal
+from hfgen.openai_api.refusal import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
 _UNKNOWN: Final = -1

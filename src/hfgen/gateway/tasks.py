@@ -16,13 +16,13 @@ from hfgen.events import ImageResponse
 from hfgen.gateway.images import paint
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.picture_store import AS_A_PICTURE
-from hfgen.gateway.refusal import Refusal, refusal
-from hfgen.gateway.schema import ImageRequest, read
 from hfgen.gateway.settings import Limits
 from hfgen.gateway.task_chunks import TaskChunks, fault, whole
 from hfgen.gateway.task_schema import Grammar, TaskParameters, TaskRequest
 from hfgen.gateway.telling import Events, gathered, stream
 from hfgen.gateway.upstream import Upstream
+from hfgen.openai_api.refusal import Refusal, refusal
+from hfgen.openai_api.schema import ImageRequest, read
 
 _LONGEST: Final = 100  # tokens: what TGI writes where nobody says
 _AS_THEY_ARE: Final = ("temperature", "top_p", "top_k", "seed", "repetition_penalty", "frequency_penalty")

@@ -10,7 +10,7 @@ from starlette.types import Receive
 from hfgen.errors import HfgenError
 from hfgen.events import Event, Usage
 from hfgen.gateway.outbox import Outbox, hung_up
-from hfgen.gateway.refusal import STOPPED, Refusal, refusal
+from hfgen.openai_api.refusal import STOPPED, Refusal, refusal
 
 Events = AsyncGenerator[Event, None]
 

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from hfgen.events import FinishReason, ImageResponse, Progress, Resumed, Usage
-from hfgen.gateway.image_events import ImageEvents
 from hfgen.media import Media
+from hfgen.openai_api.image_events import ImageEvents
 
 FOX = ImageResponse(Media(b"jpeg", "image/jpeg"), "a fox", model="painter", seed=7, width=64, height=32)
 

@@ -21,7 +21,7 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
-from hfgen.gateway.refusal import Refusal
+from hfgen.openai_api.refusal import Refusal
 
 DONE: Final = b"data: [DONE]\n\n"
 

@@ -20,7 +20,7 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
-from hfgen.gateway.chat_chunks import usage_of
+from hfgen.openai_api.chat_chunks import summed, usage_of
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -74,17 +74,33 @@ class TextChunks:
         return self._prefix + b'"",' + rest[1:] + b"]" + self._tail
 
 
-def whole(answer_id: str, created: int, model: str, answers: Sequence[Sequence[Event]], usage: Usage) -> bytes:
-    """A `text_completion`: all answers, each from its events."""
+def whole(answer_id: str, created: int, model: str, answers: Sequence[Sequence[Event]], each: int = 1) -> bytes:
+    """A `text_completion`: all answers, `each` of them to the same prompt, from their events."""
     body = {
         "id": answer_id,
         "object": "text_completion",
         "created": created,
         "model": model,
         "choices": [_whole_choice(index, events) for index, events in enumerate(answers)],
-        "usage": usage_of(usage),
+        "usage": usage_of(usage_of_prompts([_last_usage(events) for events in answers], each)),
     }
     return _encode(body)
+
+
+def usage_of_prompts(usages: list[Usage], each: int) -> Usage:
+    """The usage of `each` answers to each of several prompts: a prompt is counted once, every answer by itself."""
+    prompts = [summed(usages[at : at + each]) for at in range(0, len(usages), each)]
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in prompts),
+        completion_tokens=sum(usage.completion_tokens for usage in prompts),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in prompts),
+        cached_tokens=sum(usage.cached_tokens for usage in prompts),
+        estimated=any(usage.estimated for usage in prompts),
+    )
+
+
+def _last_usage(events: Sequence[Event]) -> Usage:
+    return next((event for event in reversed(events) if isinstance(event, Usage)), Usage())
 
 
 def _whole_choice(index: int, events: Sequence[Event]) -> dict[str, Any]:

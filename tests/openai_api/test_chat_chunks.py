@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from hfgen.dialects import openai_chat
 from hfgen.events import Event, FinishReason, Logprobs, Progress, Reasoning, Resumed, TokenLogprob, ToolCallDelta, Usage
-from hfgen.gateway.chat_chunks import DONE, ChatChunks, whole
+from hfgen.openai_api.chat_chunks import DONE, ChatChunks, whole
 from hfgen.wire import END, Body
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from hfgen.gateway.conversation import checked
-from hfgen.gateway.refusal import Refusal
-from hfgen.gateway.settings import Limits, Settings
+from hfgen.openai_api.bounds import Bounds
+from hfgen.openai_api.conversation import checked
+from hfgen.openai_api.refusal import Refusal
 
 DATA = "data:image/png;base64,AAAA"
 
@@ -15,24 +15,24 @@ def shown(*urls: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}} for url in urls]}]
 
 
-def refusal_of(conversation: list[dict[str, Any]], settings: Settings | None = None) -> str:
+def refusal_of(conversation: list[dict[str, Any]], bounds: Bounds | None = None) -> str:
     with pytest.raises(Refusal) as refused:
-        checked(conversation, settings or Settings())
+        checked(conversation, bounds or Bounds())
     assert (refused.value.status, refused.value.param) == (400, "messages")
     return refused.value.message
 
 
 def test_as_many_messages_as_the_limit_says_and_no_more() -> None:
-    settings = Settings(limits=Limits(messages=2))
+    bounds = Bounds(messages=2)
     turn = {"role": "user", "content": "Hi"}
-    assert len(checked([turn] * 2, settings)) == 2
-    assert "at most 2" in refusal_of([turn] * 3, settings)
+    assert len(checked([turn] * 2, bounds)) == 2
+    assert "at most 2" in refusal_of([turn] * 3, bounds)
 
 
 def test_as_many_pictures_as_the_limit_says_and_no_more() -> None:
-    settings = Settings(limits=Limits(pictures=1))
-    assert checked(shown(DATA), settings)
-    assert "at most 1 pictures" in refusal_of(shown(DATA, DATA), settings)
+    bounds = Bounds(pictures=1)
+    assert checked(shown(DATA), bounds)
+    assert "at most 1 pictures" in refusal_of(shown(DATA, DATA), bounds)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_by_default_pictures_come_as_data_alone(url: str) -> None:
 
 
 def test_where_addresses_are_allowed_they_are_those_of_the_web() -> None:
-    settings = Settings(image_urls=True)
-    assert checked(shown("https://example.com/cat.png", DATA), settings)
-    refusal_of(shown("file:///etc/passwd"), settings)
+    bounds = Bounds(image_urls=True)
+    assert checked(shown("https://example.com/cat.png", DATA), bounds)
+    refusal_of(shown("file:///etc/passwd"), bounds)
 
 
 def test_what_is_no_conversation_is_refused_by_its_place() -> None:
@@ -63,6 +63,6 @@ def test_what_is_no_conversation_is_refused_by_its_place() -> None:
 
 def test_parts_of_text_alone_become_one_text_and_pictures_stay_parts() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    text, mixed = checked([{"role": "user", "content": parts}, *shown(DATA)], Settings())
+    text, mixed = checked([{"role": "user", "content": parts}, *shown(DATA)], Bounds())
     assert text == {"role": "user", "content": "ab"}
     assert mixed == shown(DATA)[0]

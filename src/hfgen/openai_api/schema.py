@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hfgen.gateway.refusal import Refusal
+from hfgen.openai_api.refusal import Refusal
 
 T = TypeVar("T")
 

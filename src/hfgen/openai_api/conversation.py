@@ -8,37 +8,36 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from hfgen.errors import UsageError
-from hfgen.gateway.refusal import Refusal
-from hfgen.gateway.settings import Settings
 from hfgen.messages import Message, Messages, check_messages, images_of, text_of
+from hfgen.openai_api.bounds import Bounds
+from hfgen.openai_api.refusal import Refusal
 
 _ADDRESSES: Final = ("http://", "https://")
 
 
-def checked(conversation: Sequence[dict[str, Any]], settings: Settings, field: str = "messages") -> Messages:
+def checked(conversation: Sequence[dict[str, Any]], bounds: Bounds, field: str = "messages") -> Messages:
     """The conversation, if it is one and within bounds; what is text alone in it is a text.
 
     Args:
         conversation: As the caller sent it.
-        settings: What is allowed.
+        bounds: What is allowed.
         field: What the caller's request calls it.
 
     Raises:
         Refusal: It is not; the field is named.
     """
-    limits = settings.limits
-    if len(conversation) > limits.messages:
-        raise _refused(field, f"at most {limits.messages} of them are taken, and these are {len(conversation)}")
+    if len(conversation) > bounds.messages:
+        raise _refused(field, f"at most {bounds.messages} of them are taken, and these are {len(conversation)}")
     messages = cast("Messages", conversation)
     try:
         check_messages(messages)
     except UsageError as error:
         raise Refusal(400, error.message, param=field, code="invalid_value") from error
     pictures = list(images_of(messages))
-    if len(pictures) > limits.pictures:
-        raise _refused(field, f"at most {limits.pictures} pictures are taken, and these are {len(pictures)}")
+    if len(pictures) > bounds.pictures:
+        raise _refused(field, f"at most {bounds.pictures} pictures are taken, and these are {len(pictures)}")
     for url in pictures:
-        _check_picture(url, settings, field)
+        _check_picture(url, bounds, field)
     return [_plain(message) for message in messages]
 
 
@@ -50,9 +49,9 @@ def _plain(message: Message) -> Message:
     return {**message, "content": text_of(content)}
 
 
-def _check_picture(url: str, settings: Settings, field: str) -> None:
+def _check_picture(url: str, bounds: Bounds, field: str) -> None:
     scheme = url[:20].lower()
-    if scheme.startswith("data:image/") or (settings.image_urls and scheme.startswith(_ADDRESSES)):
+    if scheme.startswith("data:image/") or (bounds.image_urls and scheme.startswith(_ADDRESSES)):
         return
     if scheme.startswith(_ADDRESSES):
         raise _refused(field, "addresses of pictures are not taken here (--image-urls); send data:image/…;base64,…")
