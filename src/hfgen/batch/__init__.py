@@ -1,1 +1,1 @@
-"""Many requests as one job: answered at the pace that the servers allow, recorded once each, taken up where it stopped."""
+"""Many requests as one job: answered at the pace that the servers allow, each recorded once, none asked twice."""
