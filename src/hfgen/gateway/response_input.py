@@ -34,6 +34,7 @@ def arguments(asked: ResponsesRequest, bounds: Bounds) -> dict[str, Any]:
         "max_tokens": ceiling if most is None else most if ceiling is None else min(most, ceiling),
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        "strict": asked.strict,
         "response_format": _response_format(asked.text.format if asked.text else None),
     }
     if asked.tools:

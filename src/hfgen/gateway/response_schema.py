@@ -81,3 +81,4 @@ class ResponsesRequest(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str | dict[str, Any] | None = None
     previous_response_id: str | None = None
     prompt: dict[str, Any] | None = None
+    strict: bool | None = None

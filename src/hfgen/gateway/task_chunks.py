@@ -20,6 +20,7 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
+from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -39,6 +40,7 @@ class TaskChunks:
         self._seed = seed
         self._index = 0
         self._reason = "eos_token"
+        self._left_out: dict[str, list[str]] = {}
         self.usage: Usage | None = None
 
     def chunk(self, event: Event) -> bytes:
@@ -53,6 +55,7 @@ class TaskChunks:
                 return b""
             case FinishReason():
                 self._reason = _reason(event)
+                self._left_out = left_out_of([[event]])
                 return b""
             case Logprobs() | ToolCallDelta() | ImageResponse() | Progress() | Resumed():
                 return b""
@@ -67,6 +70,7 @@ class TaskChunks:
             "generated_tokens": usage.completion_tokens,
             "input_length": usage.prompt_tokens,
             "seed": self._seed,
+            **self._left_out,
         }
         return self._event("", special=True, generated_text="".join(self._pieces), details=details)
 

@@ -23,6 +23,7 @@ _OF_SAMPLING: Final = (
     "presence_penalty",
     "frequency_penalty",
     "repetition_penalty",
+    "strict",
 )
 _OF_FORM: Final = ("tools", "tool_choice", "response_format", "chat_template_kwargs")
 _OF_PICTURES: Final = (
@@ -34,6 +35,7 @@ _OF_PICTURES: Final = (
     "num_inference_steps",
     "guidance_scale",
     "scheduler",
+    "strict",
 )
 
 

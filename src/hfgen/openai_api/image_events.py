@@ -74,6 +74,7 @@ class ImageEvents:
             "revised_prompt": picture.revised_prompt or None,
             "seed": picture.seed,
             "model": picture.model,
+            **({"left_out": picture.left_out} if picture.left_out else {}),
         }
 
     def _event(self, name: str, said: dict[str, Any]) -> bytes:

@@ -64,6 +64,7 @@ class Jobs:
         parts = tuple(_requests(asked, route))
         dropped = dict.fromkeys(name for _, request in parts for name in request.dropped)
         say_dropped(route.target.name, dropped, strict=asked.strict)
+        self._left_out = tuple(dropped)
         self._jobs = [self._job(part, request) for part, request in parts]
         self._waiting = deque(self._jobs)
 
@@ -116,7 +117,7 @@ class Jobs:
             completion_tokens=sum(one.completion_tokens for one in told),
         )
         target = self._route.target
-        end = FinishReason(self._reason, model=target.model, server=target.name, attempts=self.sent)
+        end = FinishReason(self._reason, target.model, target.name, self.sent, left_out=self._left_out)
         return [usage, end] if told else [end]
 
     def _say(self, event: Event) -> None:

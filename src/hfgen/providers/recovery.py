@@ -77,6 +77,7 @@ class Recovery:
         self._ruled_out: dict[tuple[int, Form], HfgenError] = {}
         self._form: Form | None = None
         self._jobs: Jobs | None = None
+        self._left_out: tuple[str, ...] = ()
 
     async def attempt(self) -> Attempt | Jobs:
         """The next attempt: at the whole answer, or at the rest of it; pictures come as jobs.
@@ -115,7 +116,7 @@ class Recovery:
             self._budget.succeeded(target.base)
             return self._jobs.end()
         self._budget.succeeded(target.base, self._attempts)
-        return list(self._shape.end(target.model, target.name, self._attempts))
+        return list(self._shape.end(target.model, target.name, self._attempts, self._left_out))
 
     def rest(self) -> list[Event]:
         """What was held back and now comes before the error."""
@@ -156,6 +157,7 @@ class Recovery:
         generation, route = asked
         request = route.dialect.encode(generation, route.target)
         say_dropped(route.target.name, request.dropped, strict=generation.strict)
+        self._left_out = request.dropped
         target = route.target
         _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", route.dialect.name, request.url)
         return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join, news)
