@@ -3,7 +3,6 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -97,7 +96,6 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
     listener = listen(host, port, shared=workers > 1)
     where = f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1"
     if workers > 1:
-        chosen = replace(chosen, pictures_kept=0)  # one process does not have what another made
         told = serve_many(chosen, host, listener, workers, lambda: aside(where))
         raise SystemExit(128 + told)
     app = create_app(chosen)

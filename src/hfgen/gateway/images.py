@@ -1,17 +1,16 @@
 """`POST /v1/images/generations`."""
 
 import time
-from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import UsageError
-from hfgen.events import ImageResponse
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
-from hfgen.gateway.picture_store import PICTURES, PictureStore
+from hfgen.gateway.picture_store import PICTURES, PictureStore, kept
 from hfgen.gateway.telling import Events, gathered, stream
 from hfgen.gateway.upstream import Upstream
 from hfgen.hub.catalogue import DEFAULT_IMAGE_MODEL
@@ -33,8 +32,11 @@ async def images(scope: Scope, receive: Receive, send: Send) -> None:
     upstream: Upstream = request.app.state.upstream
     asked = read(await request.body(), ImageRequest)
     scope["hfgen.model"] = (asked.model or "")[:200]
+    store = _store(request, asked)
     events = paint(upstream, asked, scope.get("hfgen.token"))
-    wording = ImageEvents(int(time.time()), _address_of(request, asked))
+    if store is not None:
+        events = kept(events, store, str(request.base_url).rstrip("/") + PICTURES)
+    wording = ImageEvents(int(time.time()), address_of=None if store is None else attrgetter("source_url"))
     if not asked.stream:
         body = wording.whole((await gathered([events], receive))[0])
         await Response(body, media_type="application/json")(scope, receive, send)
@@ -57,14 +59,14 @@ def paint(upstream: Upstream, asked: ImageRequest, token: str | None) -> Events:
         raise refusal(error) from error
 
 
-def _address_of(request: Request, asked: ImageRequest) -> Callable[[ImageResponse], str] | None:
-    store: PictureStore = request.app.state.pictures
+def _store(request: Request, asked: ImageRequest) -> PictureStore | None:
+    """Where the pictures go whose addresses were asked for; None where their bytes were."""
+    store: PictureStore | None = request.app.state.pictures
     match asked.response_format:
         case None | "b64_json":
             return None
-        case "url" if store.most:
-            base = str(request.base_url).rstrip("/") + PICTURES
-            return lambda picture: base + store.put(picture.media)
+        case "url" if store is not None:
+            return store
         case "url":
             raise _refused("response_format", "this gateway keeps no pictures to be fetched; ask for b64_json")
         case _:
