@@ -1,6 +1,7 @@
 """`POST /v1/images/generations`."""
 
 import time
+from contextlib import aclosing
 from functools import partial
 from operator import attrgetter
 
@@ -8,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from hfgen.errors import UsageError
+from hfgen.errors import HfgenError, UsageError
+from hfgen.events import ImageResponse
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.picture_store import PICTURES, PictureStore, kept
 from hfgen.gateway.telling import Events, gathered, stream
@@ -37,11 +39,14 @@ async def images(scope: Scope, receive: Receive, send: Send) -> None:
     if store is not None:
         events = kept(events, store, str(request.base_url).rstrip("/") + PICTURES)
     wording = ImageEvents(int(time.time()), address_of=None if store is None else attrgetter("source_url"))
+    request_id: str = scope.get("hfgen.request_id", "")
     if not asked.stream:
-        body = wording.whole((await gathered([events], receive))[0])
+        failed: list[HfgenError] = []
+        told = (await gathered([_what_comes(events, failed)], receive))[0]
+        body = wording.whole(told, refusal(failed[0]).said(request_id) if failed else None)
         await Response(body, media_type="application/json")(scope, receive, send)
         return
-    fails = partial(fault, request_id=scope.get("hfgen.request_id", ""))
+    fails = partial(fault, request_id=request_id)
     await stream([(events, wording)], lambda: DONE, fails, Outbox(send, STREAM_HEADERS), receive)
 
 
@@ -57,6 +62,20 @@ def paint(upstream: Upstream, asked: ImageRequest, token: str | None) -> Events:
         return upstream.answer(model, arguments, token)
     except UsageError as error:
         raise refusal(error) from error
+
+
+async def _what_comes(events: Events, failed: list[HfgenError]) -> Events:
+    """The events; once a picture has come, an error is but their end: what was made, and paid for, is handed out."""
+    came = False
+    async with aclosing(events):
+        try:
+            async for event in events:
+                came = came or isinstance(event, ImageResponse)
+                yield event
+        except HfgenError as error:
+            if not came:
+                raise
+            failed.append(error)
 
 
 def _store(request: Request, asked: ImageRequest) -> PictureStore | None:

@@ -71,7 +71,7 @@ class ResponseEvents:
         self._state = "failed"
         code = "rate_limit_exceeded" if refused.status == 429 else "server_error"  # noqa: PLR2004
         failed = {**self.response(), "error": {"code": code, "message": refused.message}}
-        error = msgspec.json.decode(refused.body(request_id))["error"]
+        error = refused.said(request_id)
         said = {"code": error["code"], "message": refused.message, "param": refused.param, "error": error}
         told = [*began, (None, ("response.failed", {"response": failed})), (None, ("error", said))]
         return b"".join(self._worded(*each) for each in told)
