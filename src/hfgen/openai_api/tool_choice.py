@@ -1,4 +1,4 @@
-"""Which of the tools may be called. No server here knows OpenAI's `allowed_tools`, but each can be told of fewer tools."""
+"""Which of the tools may be called. No server here knows `allowed_tools`, but each can be told of fewer tools."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
