@@ -14,6 +14,7 @@ from hfgen.events import ImageResponse
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.picture_store import PICTURES, PictureStore, kept
 from hfgen.gateway.telling import Events, gathered, stream
+from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.hub.catalogue import DEFAULT_IMAGE_MODEL
 from hfgen.openai_api.arguments import image_arguments
@@ -59,7 +60,7 @@ def paint(upstream: Upstream, asked: ImageRequest, token: str | None) -> Events:
     arguments = image_arguments(asked, upstream.settings.bounds)
     model = asked.model or ("" if upstream.settings.api_base else DEFAULT_IMAGE_MODEL)
     try:
-        return upstream.answer(model, arguments, token)
+        return upstream.answer(model, arguments, token, About(choices=arguments["n"], stream=bool(asked.stream)))
     except UsageError as error:
         raise refusal(error) from error
 

@@ -22,6 +22,7 @@ from hfgen.gateway.settings import Limits
 from hfgen.gateway.task_chunks import TaskChunks, fault, whole
 from hfgen.gateway.task_schema import Grammar, TaskParameters, TaskRequest
 from hfgen.gateway.telling import Events, gathered, stream
+from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal, refusal
@@ -50,7 +51,7 @@ async def tasks(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _text(request: Request, asked: TaskRequest, given: TaskParameters, send: Send) -> None:
     prefix = asked.inputs if given.return_full_text else ""
-    events = _continued(request, asked.inputs, given)
+    events = _continued(request, asked, given)
     if not asked.stream:
         told = (await gathered([events], request.receive))[0]
         body = whole(told, prefix, given.seed, details=bool(given.details))
@@ -82,12 +83,13 @@ def _left_out(told: Iterable[Event]) -> dict[str, str]:
     return {LEFT_OUT: ", ".join(names)} if names else {}
 
 
-def _continued(request: Request, inputs: str, given: TaskParameters) -> Events:
+def _continued(request: Request, asked: TaskRequest, given: TaskParameters) -> Events:
     upstream: Upstream = request.app.state.upstream
     arguments = _arguments(given, upstream.settings.limits)
     token: str | None = request.scope.get("hfgen.token")
+    about = About(stream=bool(asked.stream))
     try:
-        return upstream.answer(_model(request), {"messages": [], "prompt": inputs, **arguments}, token)
+        return upstream.answer(_model(request), {"messages": [], "prompt": asked.inputs, **arguments}, token, about)
     except UsageError as error:
         raise refusal(error) from error
 
