@@ -114,15 +114,8 @@ class Answerer:
             await asyncio.gather(*hearing, return_exceptions=True)
 
     async def _events(self, question: Question, arguments: dict[str, Any], effort: Effort) -> list[Event]:
-        began = _now()
         try:
-            events = self._stream(question, arguments, effort)
-            told: list[Event] = []
-            async with aclosing(events):
-                async for event in events:
-                    if effort.first_token is None and not isinstance(event, Progress):
-                        effort.first_token = _now() - began
-                    told.append(event)
+            told = await _told(self._stream(question, arguments, effort), effort)
         except HfgenError as error:
             effort.attempts += error.attempts
             effort.server = error.server or effort.server
@@ -183,6 +176,25 @@ class Answerer:
 def _bases(options: Mapping[str, Any]) -> tuple[str, ...]:
     bases: str | Sequence[str] | None = options.get("api_base")
     return (bases,) if isinstance(bases, str) else tuple(bases or ())
+
+
+async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Event]:
+    """All events, text that came together in one piece."""
+    began = _now()
+    told: list[Event] = []
+    pieces: list[str] = []
+    async with aclosing(events):
+        async for event in events:
+            if effort.first_token is None and not isinstance(event, Progress):
+                effort.first_token = _now() - began
+            if isinstance(event, str):
+                pieces.append(event)
+                continue
+            if pieces:
+                told.append("".join(pieces))
+                pieces.clear()
+            told.append(event)
+    return told
 
 
 def _now() -> float:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
 from hfgen.batch.result import Account, Failure, Response, Result
 from hfgen.errors import BadRequest, HfgenError, ModelNotSupportedError, PromptError, ResponseError, UsageError
@@ -32,6 +33,12 @@ def unanswered(effort: Effort, error: HfgenError, seconds: float) -> Result:
     worded = refusal(error)
     failure = Failure(worded.code or "unknown", worded.message)
     return _result(effort, seconds, error=failure, partial=error.partial)
+
+
+def invalid(row: BadRow) -> Result:
+    """A row of the input that is no request."""
+    account = Account(row.digest, row.row, attempts=0)
+    return Result(_new_id(), row.custom_id, None, row.failure, account)
 
 
 def rejected(effort: Effort, failure: Failure, text: str, seconds: float, cost: float | None = None) -> Result:
@@ -62,4 +69,8 @@ def _result(
         cost=cost,
         partial=partial,
     )
-    return Result(f"batch_req_{secrets.token_hex(12)}", job.custom_id, response, error, account)
+    return Result(_new_id(), job.custom_id, response, error, account)
+
+
+def _new_id() -> str:
+    return f"batch_req_{secrets.token_hex(12)}"
