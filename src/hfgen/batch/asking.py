@@ -118,7 +118,10 @@ class Asking:
     def _messages(self, messages: list[Any]) -> bytes:
         if self.system and messages[0]["role"] not in {"system", "developer"}:
             messages = [{"role": "system", "content": self.system}, *messages]
-        return msgspec.json.encode({"messages": messages}, enc_hook=str)
+        try:
+            return msgspec.json.encode({"messages": messages}, enc_hook=str)
+        except RecursionError as error:
+            raise RowFault(f"the messages cannot be sent as JSON: {error}") from None
 
 
 def _decoded(column: str, written: str) -> object:

@@ -92,7 +92,7 @@ def _records(source: Source, reading: Reading) -> tuple[Iterator[Record], Callab
     """The rows of a source, and what makes a job of one."""
     if source.form == "openai":
         return lines(source.file), openai_job
-    columns, records = _columns(read_table(source), reading.asking)
+    columns, records = _columns(source.name, read_table(source), reading.asking)
     return records, _RowReader(reading.asking.over(columns), Names.among(columns, reading.id_column))
 
 
@@ -115,7 +115,7 @@ class _RowReader:
             return BadRow.of(name, raw, record.row, f"row {record.row}: {fault}")
 
 
-def _columns(table: Table, asking: Asking) -> tuple[tuple[str, ...], Iterator[Record]]:
+def _columns(name: str, table: Table, asking: Asking) -> tuple[tuple[str, ...], Iterator[Record]]:
     """The columns of a table; where each row has its own, those of the rows up to the first that can be asked with."""
     if table.columns is not None:
         return table.columns, table.records
@@ -124,8 +124,12 @@ def _columns(table: Table, asking: Asking) -> tuple[tuple[str, ...], Iterator[Re
     for record in islice(table.records, _LOOKED_AT):
         seen.append(record)
         names.update(dict.fromkeys(record.values))
-        if any(name in names for name in asking.wanted):
+        if any(column in names for column in asking.wanted):
             break
+    if not seen:
+        raise UsageError(f"{name}: it has no rows")
+    if not names and seen[0].fault:
+        raise _nothing_asked(name, len(seen), f"row {seen[0].row}: {seen[0].fault}")
     return tuple(names), chain(seen, table.records)
 
 
@@ -141,4 +145,8 @@ def _checked(name: str, records: Iterator[Record], read: Callable[[Record], Job 
         first = first or made
     if first is None:
         raise UsageError(f"{name}: it has no rows")
-    raise UsageError(f"{name}: there is no request in its first {len(seen)} rows; {first.message}")
+    raise _nothing_asked(name, len(seen), first.message)
+
+
+def _nothing_asked(name: str, rows: int, first: str) -> UsageError:
+    return UsageError(f"{name}: there is no request in its first {rows} rows; {first}")

@@ -46,15 +46,15 @@ def openai_job(line: Record) -> Job | BadRow:
         return Job.of(name, url, _body(read, url), line.row)
     except RowFault as fault:
         return BadRow.of(name, line.raw, line.row, f"line {line.row}: {fault}")
+    except MALFORMED as error:  # in a field that the route does not know
+        return BadRow.of(name, line.raw, line.row, f"line {line.row}: body: it is no JSON: {error}")
 
 
 def _read(data: bytes) -> _Line:
     try:
         return _decode(data)
-    except msgspec.ValidationError:
-        raise RowFault('it is JSON but no object; write {"custom_id", "method", "url", "body"}') from None
     except MALFORMED as error:
-        raise RowFault(f"it is no JSON: {error}") from None
+        raise RowFault(f'it is no JSON object {{"custom_id", "method", "url", "body"}}: {error}') from None
 
 
 def _name(custom_id: object) -> str:

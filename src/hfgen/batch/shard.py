@@ -1,7 +1,7 @@
 """A share of the rows, for those who start the same batch on several machines.
 
 Row r of the input is in share ((r - 1) mod n) + 1. So the shares are disjoint and complete, no two differ by more than
-one row, and a machine reads no more of the others' rows than it takes to pass them.
+one row. A row that is edited stays in its share; one that is put in before others moves them.
 """
 
 import re

@@ -30,6 +30,7 @@ _BY_ENDING: Final[dict[str, Form]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_JSON_LINES: Final = (".jsonl", ".ndjson")
 _LOOKED_AT: Final = 100  # lines of JSON that are tried before one must be whole
 # What is no text, and what to do about it.
 _FOREIGN: Final = (
@@ -38,7 +39,7 @@ _FOREIGN: Final = (
     (b"PK\x03\x04", "it is a ZIP archive or a spreadsheet: save it as CSV"),
     (b"\xff\xfe", "it is UTF-16: `iconv -f UTF-16 -t UTF-8 FILE | hfgen batch - …`"),
     (b"\xfe\xff", "it is UTF-16: `iconv -f UTF-16 -t UTF-8 FILE | hfgen batch - …`"),
-    (b"[", "it is one JSON array: `jq -c '.[]' FILE | hfgen batch - …` makes lines of it"),
+    (b"[", "it is one JSON array: `jq -c '.[]' FILE | hfgen batch - …` makes lines of it; plain text is --format text"),
 )
 
 
@@ -68,51 +69,49 @@ def open_source(place: str, form: Form | None = None, *, columns: Collection[str
     Raises:
         UsageError: It cannot be opened, or its form cannot be told.
     """
-    name = "stdin" if place == STDIN else place
-    file = _opened(place)
+    file: BinaryIO = _opened(place)
     try:
-        head, file = _head(file)
-        form = form or _by_name(place) or _sniffed(name, head, columns)
+        ending = Path(place).suffix.lower() if place != STDIN else ""
+        form = form or _BY_ENDING.get(ending)
+        if form is None:
+            head, file = _head(file, json=ending in _JSON_LINES)
+            form = _json_form(head) if ending in _JSON_LINES else _sniffed(place, head, columns)
         if form == "parquet" and not file.seekable():
             file = _spooled(file)
     except BaseException:
         file.close()
         raise
-    return Source(name, form, file)
+    return Source("stdin" if place == STDIN else place, form, file)
 
 
-def _opened(place: str) -> BinaryIO:
-    if place == STDIN:
-        return cast("BinaryIO", io.FileIO(sys.stdin.fileno(), closefd=False))
+def _opened(place: str) -> io.BufferedReader:
     try:
+        if place == STDIN:
+            return open(sys.stdin.fileno(), "rb", closefd=False)
         return Path(place).expanduser().open("rb")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:  # AttributeError: there is no stdin at all
         raise UsageError(f"{place}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _by_name(place: str) -> Form | None:
-    return _BY_ENDING.get(Path(place).suffix.lower()) if place != STDIN else None
-
-
-def _head(file: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """The first lines up to one that holds something, of JSON up to one that is whole; and the file as it was."""
+def _head(file: BinaryIO, *, json: bool) -> tuple[bytes, BinaryIO]:
+    """The first lines, and the file as it was."""
     if file.seekable():
-        head = _first_lines(file)
-        file.seek(0)
+        start = file.tell()
+        head = _first_lines(file, json=json)
+        file.seek(start)
         return head, file
-    pipe = io.BufferedReader(cast("io.RawIOBase", file))
-    head = _first_lines(pipe)
-    return head, io.BufferedReader(cast("io.RawIOBase", _Rewound(head, pipe)))
+    head = _first_lines(file, json=json)
+    return head, io.BufferedReader(cast("io.RawIOBase", _Rewound(head, cast("io.BufferedReader", file))))
 
 
-def _first_lines(file: BinaryIO) -> bytes:
-    """A little of the file."""
+def _first_lines(file: BinaryIO, *, json: bool) -> bytes:
+    """Lines up to one that holds something, of JSON up to one that is a whole object."""
     head = b""
     for _ in range(_LOOKED_AT):
         line = file.readline(LONGEST)
         head += line
         held = line.removeprefix(BOM).strip()
-        if not line or (held and (not held.startswith(b"{") or _object_of(held) is not None)):
+        if not line or (held and not json and not held.startswith(b"{")) or _object_of(held) is not None:
             break
     return head
 
@@ -126,7 +125,7 @@ def _object_of(line: bytes) -> dict[str, msgspec.Raw] | None:
 class _Rewound(io.RawIOBase):
     """A pipe with what was read of it put back."""
 
-    def __init__(self, head: bytes, rest: "io.BufferedReader[io.RawIOBase]") -> None:
+    def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
         self._head = io.BytesIO(head)
         self._rest = rest
 
@@ -146,27 +145,31 @@ class _Rewound(io.RawIOBase):
 
 def _spooled(file: BinaryIO) -> BinaryIO:
     """A pipe as a file, for a form that has to be read from its end."""
-    spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - whoever opened the source closes it
+    spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed with its source
     with file:
         shutil.copyfileobj(file, spool)
     spool.seek(0)
     return spool
 
 
-def _sniffed(name: str, head: bytes, columns: Collection[str]) -> Form:
+def _json_form(head: bytes) -> Form:
+    last = _object_of(head.removeprefix(BOM).rstrip().rpartition(b"\n")[2]) or {}
+    return "openai" if "custom_id" in last and "body" in last else "jsonl"
+
+
+def _sniffed(place: str, head: bytes, columns: Collection[str]) -> Form:
     if head.startswith(b"PAR1"):
         return "parquet"
     for magic, advice in _FOREIGN:
         if head.startswith(magic):
-            raise UsageError(f"{name}: {advice}")
-    lines = [line for line in head.removeprefix(BOM).split(b"\n") if line.strip()]
-    if lines and lines[0].lstrip().startswith(b"{"):
-        last = _object_of(lines[-1]) or {}
-        return "openai" if "custom_id" in last and "body" in last else "jsonl"
-    return _text_or_table(name, lines[0].decode("utf-8", "replace").strip() if lines else "", columns)
+            raise UsageError(f"{place}: {advice}")
+    held = head.removeprefix(BOM).lstrip()
+    if held.startswith(b"{"):
+        return _json_form(head)
+    return _text_or_table(place, held.partition(b"\n")[0].decode("utf-8", "replace").rstrip(), columns)
 
 
-def _text_or_table(name: str, first: str, columns: Collection[str]) -> Form:
+def _text_or_table(place: str, first: str, columns: Collection[str]) -> Form:
     """A header that has a column that is asked for makes a table; what only looks like a header has to be told."""
     delimiters: tuple[tuple[Form, str], ...] = (("tsv", "\t"), ("csv", ","))
     for form, delimiter in delimiters:
@@ -174,7 +177,6 @@ def _text_or_table(name: str, first: str, columns: Collection[str]) -> Form:
         if set(names) & set(columns):
             return form
         if len(names) > 1 and all(each.isidentifier() for each in names):
-            raise UsageError(
-                f"{name}: {first[:80]!r} may be the header of a table or a prompt; say --format {form} or --format text"
-            )
+            either = f"say --format {form} or --format text"
+            raise UsageError(f"{place}: {first[:80]!r} may be the header of a table or a prompt; {either}")
     return "text"

@@ -63,10 +63,8 @@ def _json(file: BinaryIO) -> Iterator[Record]:
     for line in lines(file):
         try:
             yield line if line.fault else Record(line.row, decode(line.raw), line.raw)
-        except msgspec.ValidationError:
-            yield Record(line.row, {}, line.raw, "the line is JSON but no object; write {…}")
         except MALFORMED as error:
-            yield Record(line.row, {}, line.raw, f"the line is no JSON: {error}")
+            yield Record(line.row, {}, line.raw, f"the line is no JSON object: {error}")
 
 
 def _separated(source: Source) -> Table:

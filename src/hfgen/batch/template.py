@@ -7,7 +7,7 @@ no code. What a row holds is put in as it is and never read as a template.
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -81,9 +81,16 @@ def cell_text(values: Mapping[str, Any], column: str) -> str:
         raise RowFault(f"{column}: it is {'null' if column in values else 'missing'}; every row needs it")
     if isinstance(value, bytes):
         raise RowFault(f"{column}: it holds bytes, which are no text")
-    if isinstance(value, bool | int | float | list | dict | tuple):
+    if isinstance(value, bool | float | list | dict | tuple):
+        return _json(column, cast("object", value))
+    return str(value)  # a whole number of any length, a date, a decimal
+
+
+def _json(column: str, value: object) -> str:
+    try:
         return msgspec.json.encode(value, enc_hook=str).decode()
-    return str(value)  # a date, a decimal
+    except RecursionError as error:
+        raise RowFault(f"{column}: it cannot be written as JSON: {error}") from None
 
 
 def check_column(name: str, columns: Collection[str], option: str) -> None:
