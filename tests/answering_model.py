@@ -46,7 +46,10 @@ class AnsweringModel:
     """
 
     faults: dict[str, list[int | str]] = field(default_factory=dict)
-    says: Callable[[dict[str, Any]], tuple[str, str]] = lambda body: (answer_to(body["messages"][-1]["content"]), "stop")
+    says: Callable[[dict[str, Any]], tuple[str, str]] = lambda body: (
+        answer_to(body["messages"][-1]["content"]),
+        "stop",
+    )
     hold: Callable[[str], Any] | None = None
     pages: dict[str, bytes] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
@@ -56,7 +59,7 @@ class AnsweringModel:
     most_at_once: int = 0
 
     async def __call__(self, visit: Visit) -> None:
-        if visit.method == "GET":
+        if visit.method == "GET" or not visit.path.endswith("/chat/completions"):
             page = self.pages.get(visit.path, MODELS if visit.path == "/v1/models" else None)
             await visit.answer(page or b"{}", status="404 Not Found" if page is None else "200 OK")
             return

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from hfgen.batch import outcomes, pictures
 from hfgen.batch.effort import Effort
@@ -13,13 +13,15 @@ from hfgen.batch.policy import Again, asked_for, text_of
 from hfgen.batch.question import Question, question_of
 from hfgen.batch.result import Failure, Result
 from hfgen.batch.setting import Setting
-from hfgen.errors import HfgenError, TimedOut
+from hfgen.errors import BadRequest, HfgenError, TimedOut
 from hfgen.events import Event, FinishReason, Progress, Usage
 from hfgen.openai_api import chat_chunks, text_chunks
 from hfgen.openai_api.refusal import Refusal
 from hfgen.providers.huggingface import HuggingFaceInference
 from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
+
+FORMAT: Final = "response_format"
 
 
 def _unknown(_model: str, _usage: Usage) -> float | None:
@@ -42,8 +44,9 @@ class Answerer:
         self._setting = setting
         self._policy = setting.policy
         self._options = dict(setting.options)
-        if setting.policy.schema is not None:
-            self._options.setdefault("response_format", asked_for(setting.policy.schema))
+        self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
+        if self._schema_doubted and setting.policy.schema is not None:
+            self._options[FORMAT] = asked_for(setting.policy.schema)
         self._price = price
 
     @staticmethod
@@ -81,16 +84,29 @@ class Answerer:
         return outcomes.unanswered(effort, error, _seconds(effort))
 
     async def _answered(self, effort: Effort, question: Question) -> Result:
-        answers = await self._heard(question, effort)
+        question, answers = await self._begun(question, effort)
         while verdict := await self._verdict(question, answers, effort):
             if isinstance(verdict, Failure):
                 seconds, cost = _seconds(effort), self._cost(effort)
                 return outcomes.rejected(effort, verdict, text_of(answers[0]), seconds, cost)
             effort.asked_again += 1
-            question = question.again(effort.asked_again, verdict.max_tokens, redraw=verdict.redraw)
+            question = question.again(verdict.max_tokens, redraw=verdict.redraw)
             answers = await self._heard(question, effort)
         body = await self._worded(question, answers, effort)
         return outcomes.answered(effort, body, _seconds(effort), self._cost(effort))
+
+    async def _begun(self, question: Question, effort: Effort) -> tuple[Question, list[list[Event]]]:
+        """The first answers; where the server may be one that refuses a schema, it is asked without it too."""
+        try:
+            answers = await self._heard(question, effort)
+        except BadRequest:
+            if not self._schema_doubted or question.url != "/v1/chat/completions":
+                raise
+            question = question.without(FORMAT)
+            answers = await self._heard(question, effort)
+            self._options.pop(FORMAT, None)
+        self._schema_doubted = False
+        return question, answers
 
     async def _verdict(
         self, question: Question, answers: Sequence[Sequence[Event]], effort: Effort

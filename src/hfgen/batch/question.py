@@ -34,19 +34,23 @@ class Question(NamedTuple):
         """The longest answer that is asked for, None where the server decides."""
         return self.questions[0].get("max_tokens")
 
-    def again(self, times: int, max_tokens: int | None, *, redraw: bool) -> "Question":
+    def again(self, max_tokens: int | None, *, redraw: bool) -> "Question":
         """The same question once more.
 
         Args:
-            times: How often it was asked again, this time included.
             max_tokens: The longest answer.
             redraw: With seeds that no earlier time had.
         """
         questions = [{**question, "max_tokens": max_tokens} for question in self.questions]
         if redraw:
             for question in questions:
-                question["seed"] = ((question.get("seed") or 0) + times * len(questions)) % 2**32
+                question["seed"] = ((question.get("seed") or 0) + len(questions)) % 2**32
         return self._replace(questions=questions)
+
+    def without(self, option: str) -> "Question":
+        """The same question, and nothing said of this."""
+        kept = [{name: value for name, value in question.items() if name != option} for question in self.questions]
+        return self._replace(questions=kept)
 
 
 def question_of(job: Job, model: str, options: Mapping[str, Any], bounds: Bounds) -> Question:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +27,7 @@ from hfgen.options import Options
 from hfgen.transport.session import Session
 
 Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"
+Schema: TypeAlias = Mapping[str, Any] | AnswerSchema | None
 Opening: TypeAlias = Callable[[Setting], AbstractAsyncContextManager[Engine]]
 """Opens an engine for a job, and closes it after."""
 
@@ -41,7 +43,7 @@ def run(
     temperature: float | None = None,
     seed: int | None = None,
     on_length: OnLength = "keep",
-    schema: Mapping[str, Any] | AnswerSchema | None = None,
+    schema: Schema = None,
     tries: int = 2,
     row_timeout: float | None = None,
     deadline: float | None = None,
@@ -84,12 +86,11 @@ def run(
         **options: Of every row that does not say otherwise: see `Options`.
 
     Raises:
-        UsageError: At once: an option that no server could take.
+        UsageError: At once: an option that no server could take. With the first step: `schema` is none.
         JobStopped: A limit of the job was reached, and what was under way has ended.
         HfgenError: No row can be answered: no token, no credit, nobody there. All results so far are recorded.
     """
     ends = Ends.of(deadline, max_cost, max_errors)
-    checks = AnswerSchema(schema) if isinstance(schema, Mapping) else schema
     asked = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     given = {"api_base": api_base, "api_key": api_key, **options}
     setting = Setting(
@@ -98,14 +99,14 @@ def run(
             "max_tokens": max_tokens,
             **{name: value for name, value in (asked | given).items() if value is not None},
         },
-        policy=Policy(on_length, checks, tries),
+        policy=Policy(on_length, tries=tries),
         bounds=bounds or Bounds(),
         folder=None if out is None else _folder(Path(out)),
         longest=row_timeout,
     )
     Answerer.check(setting)
     opening = engine or _here(session, concurrency)
-    return _run(jobs, setting, opening, ends, tally or Tally())
+    return _run(jobs, setting, schema, opening, ends, tally or Tally())
 
 
 def _folder(out: Path) -> Path:
@@ -123,9 +124,11 @@ def _here(session: Session | None, concurrency: int) -> Opening:
 
 
 async def _run(
-    jobs: Jobs, setting: Setting, opening: Opening, ends: Ends, tally: Tally
+    jobs: Jobs, setting: Setting, schema: Schema, opening: Opening, ends: Ends, tally: Tally
 ) -> AsyncGenerator[Result, None]:
     stopped: JobStopped | None = None
+    checks = await asyncio.to_thread(AnswerSchema, schema) if isinstance(schema, Mapping) else schema
+    setting = replace(setting, policy=replace(setting.policy, schema=checks))
 
     def out_of_time() -> None:
         nonlocal stopped
