@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from hfgen.batch.answer_schema import AnswerSchema
 from hfgen.batch.answerer import Answerer
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.ends import Ends, JobStopped
 from hfgen.batch.given import Given, job_of
 from hfgen.batch.job import Job
@@ -152,7 +153,7 @@ async def _run(
         raise stopped
 
 
-async def _rows(jobs: Jobs) -> AsyncGenerator[Job, None]:
+async def _rows(jobs: Jobs) -> AsyncGenerator[Job | BadRow, None]:
     if isinstance(jobs, AsyncIterable):
         row = 0
         async for given in jobs:
