@@ -364,3 +364,21 @@ async def test_raw_prompts_are_completed_prompt_after_prompt() -> None:
     assert body_of(result)["object"] == "text_completion"
     assert [choice["text"] for choice in body_of(result)["choices"]] == ["One!", "One!", "Two!", "Two!"]
     assert {body["max_tokens"] for body in bodies} == {9}
+
+
+async def test_a_repeat_has_the_name_of_its_row_and_every_other_question_another() -> None:
+    model = AnsweringModel(faults={"one": [500]})
+    rows: list[Any] = [
+        "one",
+        "two",
+        {"custom_id": "drei ✓", "body": {"messages": [{"role": "user", "content": "3"}], "n": 2}},
+    ]
+    async with answering(model) as server:
+        await every(run(rows, api_base=server.url, concurrency=1))
+
+    keys: dict[str, list[str]] = {}
+    for body, headers in zip(model.bodies, model.headers, strict=True):
+        keys.setdefault(body["messages"][-1]["content"], []).append(headers["idempotency-key"])
+    assert keys["one"][0] == keys["one"][1]
+    assert keys["one"][0].endswith("/row-1")
+    assert len({key for several in keys.values() for key in several}) == 4

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -104,6 +105,7 @@ def run(
         bounds=bounds or Bounds(),
         folder=None if out is None else _folder(Path(out)),
         longest=row_timeout,
+        run=secrets.token_hex(8),
     )
     Answerer.check(setting)
     opening = engine or _here(session, concurrency)
