@@ -157,6 +157,7 @@ class Attempt:
                         events += shape.feed_texts(texts)
                         texts.clear()
                         events += self._taken(item)
+                        plain = shape.plain and self._join is None
                 if shape.closed:
                     break
         except HfgenError as error:

@@ -27,7 +27,7 @@ from hfgen.providers.job import Job
 from hfgen.providers.notices import say_dropped
 from hfgen.providers.places import Terms
 from hfgen.providers.routes import Route
-from hfgen.wire import WireRequest
+from hfgen.wire import WireRequest, named
 
 _log: Final = logging.getLogger("hfgen.route")
 _MOST_AT_ONCE: Final = 4
@@ -193,6 +193,7 @@ class Jobs:
         count = self._asked.picture.n
         failed = GenerationError(f"{self._pictures} of {count} pictures came: {error.message}", hint=error.hint)
         failed.__cause__ = error
+        failed.retry_after = error.retry_after
         return failed.at(server=error.server, model=error.model, request_id=error.request_id, attempts=self.sent)
 
 
@@ -212,7 +213,8 @@ def _requests(asked: Generation, route: Route) -> Iterator[tuple[Generation, Wir
         count = min(dialect.most, asked.picture.n - first)
         sampling = replace(asked.sampling, seed=_seed(asked, first, drawn=dialect.seeds))
         part = replace(asked, sampling=sampling, picture=replace(asked.picture, n=count))
-        yield part, dialect.encode(part, route.target)
+        key = asked.idempotency_key if not first else ""  # the others have a body of their own
+        yield part, named(dialect.encode(part, route.target), key)
 
 
 def _seed(asked: Generation, place: int, *, drawn: bool) -> int | None:

@@ -1,0 +1,238 @@
+"""One row, through the waist: asked, heard to its end, worded as OpenAI words it."""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from hfgen.batch import outcomes, pictures
+from hfgen.batch.effort import Effort
+from hfgen.batch.policy import Again, asked_for, text_of
+from hfgen.batch.question import Question, question_of
+from hfgen.batch.result import Failure, Result
+from hfgen.batch.setting import Setting
+from hfgen.errors import BadRequest, HfgenError, TimedOut
+from hfgen.events import Event, FinishReason, Progress, Usage
+from hfgen.openai_api import chat_chunks, text_chunks
+from hfgen.openai_api.refusal import Refusal
+from hfgen.providers.huggingface import HuggingFaceInference
+from hfgen.servers.detect import detect, parse_api_base
+from hfgen.transport.session import Session
+
+FORMAT: Final = "response_format"
+_LONGEST_NAME: Final = 128  # characters of a row's name that an Idempotency-Key holds as it is
+
+
+def _unknown(_model: str, _usage: Usage) -> float | None:
+    return None
+
+
+class Answerer:
+    """Asks for rows, one request at a time for each of their answers; whoever calls it decides when, and how often.
+
+    Args:
+        session: Shared with every other row.
+        setting: How rows are asked.
+        price: US dollars for a model's usage, None where they are not known.
+    """
+
+    def __init__(
+        self, session: Session, setting: Setting, *, price: Callable[[str, Usage], float | None] = _unknown
+    ) -> None:
+        self._session = session
+        self._setting = setting
+        self._policy = setting.policy
+        self._options = {**setting.options, "retry": False}  # whoever calls decides when a row is asked again
+        self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
+        if self._schema_doubted and setting.policy.schema is not None:
+            self._options[FORMAT] = asked_for(setting.policy.schema)
+        self._price = price
+
+    @staticmethod
+    def check(setting: Setting) -> None:
+        """Refuse what is impossible for every row, which is no row's fault, before the first of them.
+
+        Raises:
+            UsageError: An option that no server could take.
+        """
+        for base in _bases(setting.options):
+            parse_api_base(base)
+        HuggingFaceInference.create_async_generator(
+            setting.model or None, [{"role": "user", "content": "?"}], **setting.options
+        )
+
+    async def answer(self, effort: Effort) -> Result:
+        """What becomes of a row: an answer, or an error that is the row's own.
+
+        Raises:
+            HfgenError: Nobody answered, or nobody will answer any row; `effort` tells what was spent.
+            OSError: A picture cannot be written.
+        """
+        if effort.begun is None:
+            effort.begun = _now()
+            longest = self._setting.longest
+            effort.deadline = None if longest is None else effort.begun + longest
+        try:
+            question = question_of(effort.job, self._setting.model, self._options, self._setting.bounds)
+            return await self._answered(effort, question)
+        except (Refusal, *outcomes.OF_THE_ROW) as error:
+            return outcomes.refused(effort, error, _seconds(effort))
+
+    def failed(self, effort: Effort, error: HfgenError) -> Result:
+        """What becomes of a row that is not to be asked again."""
+        return outcomes.unanswered(effort, error, _seconds(effort))
+
+    async def _answered(self, effort: Effort, question: Question) -> Result:
+        question, answers = await self._begun(question, effort)
+        while verdict := await self._verdict(question, answers, effort):
+            if isinstance(verdict, Failure):
+                seconds, cost = _seconds(effort), self._cost(effort)
+                return outcomes.rejected(effort, verdict, text_of(answers[0]), seconds, cost)
+            effort.asked_again += 1
+            question = question.again(verdict.max_tokens, redraw=verdict.redraw)
+            answers = await self._heard(question, effort)
+        body = await self._worded(question, answers, effort)
+        return outcomes.answered(effort, body, _seconds(effort), self._cost(effort))
+
+    async def _begun(self, question: Question, effort: Effort) -> tuple[Question, list[list[Event]]]:
+        """The first answers; where the server may be one that refuses a schema, it is asked without it too."""
+        try:
+            answers = await self._heard(question, effort)
+        except BadRequest:
+            if not self._schema_doubted or question.url != "/v1/chat/completions":
+                raise
+            question = question.without(FORMAT)
+            answers = await self._heard(question, effort)
+            self._options.pop(FORMAT, None)
+        self._schema_doubted = False
+        return question, answers
+
+    async def _verdict(
+        self, question: Question, answers: Sequence[Sequence[Event]], effort: Effort
+    ) -> Again | Failure | None:
+        if not self._policy.judges or question.url == "/v1/images/generations":
+            return None
+        context = await self._context() if self._policy.on_length == "retry" else None
+        return self._policy.judge(answers, effort.asked_again, question.max_tokens, context)
+
+    async def _heard(self, question: Question, effort: Effort) -> list[list[Event]]:
+        """Every event of every answer; all of them, or none."""
+        effort.first_token = None
+        if len(question.questions) == 1:
+            return [await self._events(question, question.questions[0], effort)]
+        hearing = [
+            asyncio.create_task(self._events(question, each, effort, place))
+            for place, each in enumerate(question.questions)
+        ]
+        try:
+            return await asyncio.gather(*hearing)
+        finally:
+            for task in hearing:
+                task.cancel()
+            await asyncio.gather(*hearing, return_exceptions=True)
+
+    async def _events(
+        self, question: Question, arguments: dict[str, Any], effort: Effort, place: int = 0
+    ) -> list[Event]:
+        try:
+            told = await _told(self._stream(question, self._with_name(arguments, effort, place), effort), effort)
+        except HfgenError as error:
+            effort.attempts += error.attempts
+            effort.server = error.server or effort.server
+            raise
+        self._note(told, effort)
+        return told
+
+    def _stream(self, question: Question, arguments: dict[str, Any], effort: Effort) -> AsyncGenerator[Event, None]:
+        if effort.deadline is not None:
+            arguments = {**arguments, "total_timeout": self._left(effort.deadline)}
+        return HuggingFaceInference.create_async_generator(question.model or None, session=self._session, **arguments)
+
+    def _with_name(self, arguments: dict[str, Any], effort: Effort, place: int) -> dict[str, Any]:
+        """A question that is repeated has the same name; another question for the same row has another."""
+        if not self._setting.run:
+            return arguments
+        custom_id = effort.job.custom_id
+        if len(custom_id) > _LONGEST_NAME or not (custom_id.isascii() and custom_id.isprintable()):
+            custom_id = hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        which = f"/{effort.asked_again}.{place}" if effort.asked_again or place else ""
+        return {**arguments, "idempotency_key": f"{self._setting.run}/{custom_id}{which}"}
+
+    def _left(self, deadline: float) -> float:
+        left = deadline - _now()
+        if left <= 0:
+            raise TimedOut(f"the row's {self._setting.longest:g} seconds are over", hint="Allow a row more time.")
+        return left
+
+    @staticmethod
+    def _note(told: Sequence[Event], effort: Effort) -> None:
+        for event in reversed(told):
+            match event:
+                case FinishReason():
+                    effort.attempts += event.attempts
+                    effort.resumed += event.resumed
+                    effort.server, effort.model = event.server, event.model
+                case Usage():
+                    effort.prompt_tokens += event.prompt_tokens
+                    effort.completion_tokens += event.completion_tokens
+                    return
+                case _:
+                    pass
+
+    async def _worded(self, question: Question, answers: Sequence[Sequence[Event]], effort: Effort) -> bytes:
+        name, created, model = secrets.token_hex(12), int(time.time()), effort.model or question.model
+        match question.url:
+            case "/v1/chat/completions":
+                return chat_chunks.whole(f"chatcmpl-{name}", created, model, answers)
+            case "/v1/completions":
+                return text_chunks.whole(f"cmpl-{name}", created, model, answers, question.each)
+            case "/v1/images/generations":
+                return await pictures.worded(answers[0], effort.job.custom_id, self._setting.folder)
+
+    async def _context(self) -> int | None:
+        """What the server says of its context; it was asked already, when it was first met."""
+        bases = _bases(self._options)
+        if not bases:
+            return None
+        try:
+            return (await detect(self._session, parse_api_base(bases[0]), self._options.get("api_key"))).context
+        except HfgenError:
+            return None
+
+    def _cost(self, effort: Effort) -> float | None:
+        return self._price(effort.model, Usage(effort.prompt_tokens, effort.completion_tokens))
+
+
+def _bases(options: Mapping[str, Any]) -> tuple[str, ...]:
+    bases: str | Sequence[str] | None = options.get("api_base")
+    return (bases,) if isinstance(bases, str) else tuple(bases or ())
+
+
+async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Event]:
+    """All events, text that came together in one piece."""
+    began = _now()
+    told: list[Event] = []
+    pieces: list[str] = []
+    async with aclosing(events):
+        async for event in events:
+            if effort.first_token is None and not isinstance(event, Progress):
+                effort.first_token = _now() - began
+            if isinstance(event, str):
+                pieces.append(event)
+                continue
+            if pieces:
+                told.append("".join(pieces))
+                pieces.clear()
+            told.append(event)
+    return told
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _seconds(effort: Effort) -> float:
+    return 0.0 if effort.begun is None else _now() - effort.begun

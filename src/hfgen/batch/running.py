@@ -1,0 +1,167 @@
+"""A whole job: rows in, each answered and recorded once, results out."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from typing_extensions import Unpack
+
+from hfgen.batch.answer_schema import AnswerSchema
+from hfgen.batch.answerer import Answerer
+from hfgen.batch.bad_row import BadRow
+from hfgen.batch.ends import Ends, JobStopped
+from hfgen.batch.given import Given, job_of
+from hfgen.batch.job import Job
+from hfgen.batch.policy import OnLength, Policy
+from hfgen.batch.reading import read
+from hfgen.batch.result import Result
+from hfgen.batch.runner import Engine, Runner
+from hfgen.batch.setting import Setting
+from hfgen.batch.steady import Steady
+from hfgen.batch.tally import Tally
+from hfgen.openai_api.bounds import Bounds
+from hfgen.options import Options
+from hfgen.transport.session import Session
+
+Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"
+Schema: TypeAlias = Mapping[str, Any] | AnswerSchema | None
+Opening: TypeAlias = Callable[[Setting], AbstractAsyncContextManager[Engine]]
+"""Opens an engine for a job, and closes it after."""
+
+
+def run(
+    jobs: Jobs,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    api_base: str | list[str] | None = None,
+    api_key: str | None = None,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    seed: int | None = None,
+    on_length: OnLength = "keep",
+    schema: Schema = None,
+    tries: int = 2,
+    row_timeout: float | None = None,
+    deadline: float | None = None,
+    max_cost: float | None = None,
+    max_errors: int | str | None = None,
+    concurrency: int = 64,
+    bounds: Bounds | None = None,
+    engine: Opening | None = None,
+    session: Session | None = None,
+    tally: Tally | None = None,
+    **options: Unpack[Options],
+) -> AsyncGenerator[Result, None]:
+    """Answer many requests, each of them once; results come in the order in which they are had.
+
+    Leaving the generator closes every request at once. A result is yielded only after it stands in `out`.
+
+    Args:
+        jobs: Prompts, conversations, `{"custom_id", "url", "body"}` as of the OpenAI Batch API, or `Job`s. What is no
+            async iterable is read in a thread, a few hundred rows ahead.
+        out: The output, one line of JSON for each row, and the journal of the job: the same call goes on where an
+            earlier one ended. None records nothing.
+        model: For rows that name none; None for the default.
+        api_base: A server of your own, or several with the same model.
+        api_key: For `api_base`, or the Hugging Face token; else what huggingface_hub finds.
+        max_tokens: The longest answer of rows that name none; None leaves it to the server.
+        temperature: As `max_tokens`.
+        seed: As `max_tokens`.
+        on_length: Of an answer cut by `max_tokens`: `keep` it, `retry` with twice as much, or record an `error`.
+        schema: A JSON schema that every answer has to fit; needs the extra `schema`.
+        tries: How often a row is asked again for the sake of the schema.
+        row_timeout: Seconds for a row, from its first request on.
+        deadline: Seconds for the job.
+        max_cost: US dollars for the job.
+        max_errors: Rows that may fail, or their share (`"5%"`).
+        concurrency: Rows asked side by side.
+        bounds: What a row may ask for.
+        engine: Answers the rows; one machine's own where it is None.
+        session: Connections shared with other calls.
+        tally: Counts along, for whoever watches.
+        **options: Of every row that does not say otherwise: see `Options`.
+
+    Raises:
+        UsageError: At once: an option that no server could take. With the first step: `schema` is none.
+        JobStopped: A limit of the job was reached, and what was under way has ended.
+        HfgenError: No row can be answered: no token, no credit, nobody there. All results so far are recorded.
+    """
+    ends = Ends.of(deadline, max_cost, max_errors)
+    asked = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+    given = {"api_base": api_base, "api_key": api_key, **options}
+    setting = Setting(
+        model=model or "",
+        options={
+            "max_tokens": max_tokens,
+            **{name: value for name, value in (asked | given).items() if value is not None},
+        },
+        policy=Policy(on_length, tries=tries),
+        bounds=bounds or Bounds(),
+        folder=None if out is None else _folder(Path(out)),
+        longest=row_timeout,
+        run=secrets.token_hex(8),
+    )
+    Answerer.check(setting)
+    opening = engine or _here(session, concurrency)
+    return _run(jobs, setting, schema, opening, ends, tally or Tally())
+
+
+def _folder(out: Path) -> Path:
+    """`answers.jsonl` has its pictures in `answers_files`."""
+    return out.with_name(f"{out.stem}_files")
+
+
+def _here(session: Session | None, concurrency: int) -> Opening:
+    @asynccontextmanager
+    async def opened(setting: Setting) -> AsyncGenerator[Engine, None]:
+        async with Session() if session is None else nullcontext(session) as shared:
+            yield Runner(Answerer(shared, setting), Steady(concurrency))
+
+    return opened
+
+
+async def _run(
+    jobs: Jobs, setting: Setting, schema: Schema, opening: Opening, ends: Ends, tally: Tally
+) -> AsyncGenerator[Result, None]:
+    stopped: JobStopped | None = None
+    checks = await asyncio.to_thread(AnswerSchema, schema) if isinstance(schema, Mapping) else schema
+    setting = replace(setting, policy=replace(setting.policy, schema=checks))
+
+    def out_of_time() -> None:
+        nonlocal stopped
+        stopped = stopped or ends.out_of_time()
+        engine.stop()
+
+    async with opening(setting) as engine, aclosing(_rows(jobs)) as rows, aclosing(engine.results(rows)) as results:
+        tally.under_way = lambda: engine.under_way
+        loop = asyncio.get_running_loop()
+        timer = None if ends.deadline is None else loop.call_later(ends.deadline, out_of_time)
+        try:
+            async for result in results:
+                tally.add(result)
+                if stopped is None and (stopped := ends.reached(tally)):
+                    engine.stop()
+                yield result
+        finally:
+            if timer is not None:
+                timer.cancel()
+    if stopped is not None:
+        raise stopped
+
+
+async def _rows(jobs: Jobs) -> AsyncGenerator[Job | BadRow, None]:
+    if isinstance(jobs, AsyncIterable):
+        row = 0
+        async for given in jobs:
+            row += 1
+            yield job_of(given, row)
+        return
+    async with aclosing(read(job_of(given, row) for row, given in enumerate(jobs, 1))) as made:
+        async for job in made:
+            yield job

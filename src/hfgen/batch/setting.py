@@ -1,0 +1,44 @@
+"""How the rows of a batch are asked: one value that can be written down, compared, and sent to other machines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from hfgen.batch.policy import Policy
+from hfgen.openai_api.bounds import Bounds
+
+_SECRET: Final = frozenset({"api_key", "proxy"})  # the address of a proxy may hold a password
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What holds for every row.
+
+    Attributes:
+        model: For rows that name none.
+        options: Arguments of `create_async_generator`, for what a row leaves out; `api_base` and `api_key` too.
+        policy: Which answers are taken.
+        bounds: What a row may ask for.
+        folder: Where pictures go as files; None puts their bytes into the line.
+        longest: Seconds for a row from its first question on, over all repeats; None for no limit.
+        run: The name of the job, by which a server may know a repeat from a new question; "" for none.
+    """
+
+    model: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    policy: Policy = field(default_factory=Policy)
+    bounds: Bounds = field(default_factory=Bounds)
+    folder: Path | None = None
+    longest: float | None = None
+    run: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        """What the answers depend on, without any secret: another value of it is another job."""
+        schema = self.policy.schema
+        return {
+            "model": self.model,
+            **{name: value for name, value in sorted(self.options.items()) if name not in _SECRET},
+            "on_length": self.policy.on_length,
+            "schema": None if schema is None else schema.source,
+        }
