@@ -8,7 +8,7 @@ import math
 from typing import Final, Literal, NamedTuple
 
 from hfgen.batch.allowance import Allowance, Allowing, Need, Rates
-from hfgen.batch.concurrency import FIRST, MOST, Concurrency
+from hfgen.batch.concurrency import FIRST, MOST, Concurrency, Slot
 from hfgen.batch.cooldown import Cooldown
 from hfgen.batch.repeats import Repeats, fate_of, is_load
 from hfgen.batch.spending import Cost, Spending
@@ -42,7 +42,7 @@ class Ticket(NamedTuple):
     need: Need
     began: float
     attempts: int
-    epoch: int
+    slot: Slot
     taken: int
     reserved: float
 
@@ -187,12 +187,12 @@ class Pace:
         error = outcome.error
         if error is None:
             course.cooldown.answered(ticket.began)
-            course.slots.answered(ticket.epoch, outcome.first_token, now - ticket.began)
+            course.slots.answered(ticket.slot, outcome.first_token, now - ticket.began)
             return Next("record", attempts=ticket.attempts, cost=cost)
         if isinstance(error, StreamError):
             course.slots.release()
         elif retryable(error):
-            burst = course.slots.refused(ticket.epoch)
+            burst = course.slots.refused(ticket.slot)
             asked = error.retry_after
             if burst or (asked is not None and is_load(error)) or course.cooldown.bursts:
                 course.cooldown.refused(ticket.began, now, asked)
