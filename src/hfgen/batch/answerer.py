@@ -78,7 +78,7 @@ class Answerer:
 
         Raises:
             HfgenError: Nobody answered, or nobody will answer any row; `effort` tells what was spent.
-            OSError: A picture cannot be written.
+            OutputFailed: A picture cannot be written.
         """
         if effort.begun is None:
             effort.begun = _now()

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
@@ -20,15 +21,19 @@ from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
 from hfgen.batch.ends import JobStopped
 from hfgen.batch.job import Job
-from hfgen.batch.pace import Next, Outcome, Pace, Ticket
+from hfgen.batch.pace import Lane, Next, Outcome, Pace, Ticket
 from hfgen.batch.repeats import MOST_ATTEMPTS, is_load
 from hfgen.batch.result import Result
-from hfgen.errors import ConnectionFailed, HfgenError
+from hfgen.errors import ConnectionFailed, HfgenError, OutputFailed
 from hfgen.events import Usage
+from hfgen.wire import Head
 
 _AHEAD: Final = 32  # rows that were read and not yet asked; results that nobody has taken
 _MOST_PARKED: Final = 64  # rows that wait for their turn while those of another lane go
 _MOST_WAITING: Final = 1000  # rows that wait; above that no new ones are begun
+
+
+_LANE: Final[ContextVar[Lane]] = ContextVar("hfgen.batch.lane")  # of the row that the current task asks for
 
 
 class Asker(Protocol):
@@ -100,6 +105,12 @@ class Runner:
     def stop(self) -> None:
         """Take no more rows, and drop those that wait; what is being asked still ends."""
         self._stopping.set()
+
+    def heard(self, head: Head) -> None:
+        """How an answer begins, in the task that asked: for the limits that its headers tell."""
+        lane = _LANE.get(None)
+        if lane is not None:
+            self._pace.heard(lane, head, asyncio.get_running_loop().time())
 
     async def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
         """One result for each job and bad row, in the order in which they come; leaving it ends every request at once.
@@ -234,6 +245,7 @@ class Runner:
         self._changed.set()
 
     async def _row(self, effort: Effort, ticket: Ticket) -> None:
+        _LANE.set(effort.lane)
         before = (effort.prompt_tokens, effort.completion_tokens)
         try:
             result = await self._asker.answer(effort)
@@ -244,7 +256,7 @@ class Runner:
             self._pace.left(ticket)
             if not isinstance(fault, Exception):
                 raise
-            self._halt(fault)  # a full disk, or a fault of ours: it ends the job, not the row
+            self._halt(fault)  # of ours: it ends the job, not the row
         else:
             self._done(effort, ticket, before, None)
             self._ready.put_nowait(_priced(result, effort))
@@ -262,7 +274,8 @@ class Runner:
         effort.failures += not (is_load(error) or isinstance(error, ConnectionFailed))
         late = effort.deadline is not None and due >= effort.deadline
         tired = effort.failures >= MOST_ATTEMPTS  # be it alone at the end of a job, where the pace sees an outage in it
-        if step.action == "stop" or (isinstance(error, ConnectionFailed) and error.lasting):
+        unreachable = isinstance(error, ConnectionFailed) and error.lasting
+        if step.action == "stop" or unreachable or isinstance(error, OutputFailed):
             self._halt(error)
         elif step.action == "again" and not (late or tired):
             effort.tries = step.attempts

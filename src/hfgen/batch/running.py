@@ -40,6 +40,7 @@ from hfgen.batch.tally import Tally
 from hfgen.openai_api.bounds import Bounds
 from hfgen.options import Options
 from hfgen.transport.session import Session
+from hfgen.wire import Head
 
 Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"
 Schema: TypeAlias = Mapping[str, Any] | AnswerSchema | None
@@ -154,8 +155,12 @@ def _folder(out: Path) -> Path:
 def _here(session: Session | None, pace: Pace) -> Opening:
     @asynccontextmanager
     async def opened(setting: Setting) -> AsyncGenerator[Engine, None]:
-        async with Session() if session is None else nullcontext(session) as shared:
-            yield Runner(Answerer(shared, setting), pace)
+        def heard(head: Head) -> None:
+            runner.heard(head)
+
+        async with Session(heard=heard) if session is None else nullcontext(session) as shared:
+            runner = Runner(Answerer(shared, setting), pace)
+            yield runner
 
     return opened
 
