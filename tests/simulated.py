@@ -10,7 +10,7 @@ from itertools import count
 from typing import Protocol
 
 from hfgen.batch.allowance import Need
-from hfgen.batch.pace import Lane, Next, Outcome, Pace, Ticket
+from hfgen.batch.pace import Lane, Outcome, Pace, Ticket
 from hfgen.errors import HfgenError, ModelLoading, RateLimited, ServerError, TimedOut
 from hfgen.events import Usage
 
@@ -65,12 +65,14 @@ class Slots:
 
     def _next(self, time: Time) -> None:
         while self._queue and self._busy < self.slots:
-            came, answer = self._queue.popleft()
             self._busy += 1
-            first = self.first * self.random.lognormvariate(0, self.spread)
-            seconds = first + self.seconds * self.random.lognormvariate(0, self.spread)
-            outcome = Outcome(first_token=time.now - came + first, usage=USAGE)
-            time.after(seconds, lambda: self._done(time, answer, outcome))
+            self._work(time, *self._queue.popleft())
+
+    def _work(self, time: Time, came: float, answer: Answer) -> None:
+        first = self.first * self.random.lognormvariate(0, self.spread)
+        seconds = first + self.seconds * self.random.lognormvariate(0, self.spread)
+        outcome = Outcome(first_token=time.now - came + first, usage=USAGE)
+        time.after(seconds, lambda: self._done(time, answer, outcome))
 
     def _done(self, time: Time, answer: Answer, outcome: Outcome) -> None:
         self._busy -= 1
@@ -80,7 +82,7 @@ class Slots:
 
 @dataclass
 class Batching:
-    """Works on all at once, each the slower the more there are, as vLLM does: the more, the more in all, up to a point."""
+    """Works on all at once, as vLLM does: each is the slower the more there are, and yet they bring more in all."""
 
     half: int = 32
     seconds: float = 2.0
@@ -189,18 +191,11 @@ class Impatient:
     limit: float
 
     def ask(self, time: Time, answer: Answer) -> None:
-        came = time.now
+        def in_time(outcome: Outcome) -> None:
+            late = (outcome.first_token or 0.0) > self.limit
+            answer(Outcome(TimedOut("no first token in time")) if late else outcome)
 
-        def late(outcome: Outcome) -> None:
-            if outcome.error is None and (outcome.first_token or 0.0) > self.limit:
-                outcome = Outcome(TimedOut("no first token in time"))
-            answer(outcome)
-
-        def within(outcome: Outcome) -> None:
-            late(outcome)
-
-        del came
-        self.beyond.ask(time, within)
+        self.beyond.ask(time, in_time)
 
 
 @dataclass
@@ -267,5 +262,3 @@ class Run:
 def seconds_of(pace: Pace, server: Server, rows: int) -> tuple[float, Run]:
     run = Run(pace, server, rows)
     return run.go(), run
-
-
