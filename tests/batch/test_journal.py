@@ -61,7 +61,7 @@ def test_a_row_that_failed_is_done_unless_failed_rows_are_to_be_retried(out: Pat
     with opened(out, retry_failed=True) as journal:
         assert not journal.done(job("a"))
         assert journal.done(job("b", 2))
-        assert journal.notices == ("1 rows that had failed are asked again.",)
+        assert journal.notices == ("1 row that had failed: asked again.",)
     assert ids(out) == ["b"]
 
 
