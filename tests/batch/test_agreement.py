@@ -115,5 +115,5 @@ def test_a_source_is_hashed_as_a_whole(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_bytes(b"x" * (3 * 2**20 + 1))
     assert Source.of_file(file) == Source(str(file), 3 * 2**20 + 1, hashlib.sha256(file.read_bytes()).hexdigest())
-    with pytest.raises(UsageError, match="the input .* cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"the input .* cannot be read: No such file"):
         Source.of_file(tmp_path / "other")

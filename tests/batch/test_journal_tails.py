@@ -44,7 +44,7 @@ def test_a_journal_that_is_cut_at_any_byte_loses_the_row_of_the_cut_and_no_other
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_whatever_lies_behind_the_whole_lines_they_stay_and_every_line_is_whole(tail: bytes) -> None:
     with TemporaryDirectory() as folder:
         out = left(Path(folder) / "out.jsonl", WHOLE + tail)
@@ -57,7 +57,7 @@ def test_whatever_lies_behind_the_whole_lines_they_stay_and_every_line_is_whole(
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=20))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_whatever_is_overwritten_in_the_middle_the_other_lines_stay(place: int, garbage: bytes) -> None:
     content = (WHOLE[:place] + garbage + WHOLE[place + len(garbage) :])[: len(WHOLE)]
     untouched = [line for line in LINES if line in content]

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from hfgen.errors import OutputFailed, UsageError
 
-_CACHE_KIB: Final = 16 * 1024
+_CACHE_KIB: Final = 8 * 1024
 # Nothing is to survive: no journal of its own, no waiting for the disk, one transaction without an end.
 _SET_UP: Final = f"""
 PRAGMA journal_mode = OFF;

@@ -199,15 +199,18 @@ class Journal:
             OutputFailed: The disk is full, or the like; what was recorded before is whole.
         """
         line = memoryview(result.line())
-        written = 0
+        begin, written = self._end, 0
         try:
             while written < len(line):  # once, but where a disk is about to be full
                 written += os.write(self._descriptor, line[written:])
-        except OSError as error:
+            self._end = begin + written
+        except BaseException as error:  # Ctrl-C may come here too
+            self._end = begin
             with suppress(OSError):  # else the next start sets the half line aside
-                os.ftruncate(self._descriptor, self._end)
-            raise failed(self.out, error) from error
-        self._end += len(line)
+                os.ftruncate(self._descriptor, begin)
+            if isinstance(error, OSError):
+                raise failed(self.out, error) from error
+            raise
         if result.ok:
             self.answered += 1
         else:
