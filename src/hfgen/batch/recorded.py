@@ -89,7 +89,7 @@ class Recorded:
         if place is None:
             return None
         self._file.seek(place)
-        return _decode(self._file.readline())
+        return self._next()
 
     def by_row(self) -> Iterator[Result]:
         """All results in the order of their rows."""
@@ -100,7 +100,14 @@ class Recorded:
         """All results in the order in which they came."""
         self._file.seek(0)
         while self._file.tell() < self._end:
-            yield _decode(self._file.readline())
+            yield self._next()
+
+    def _next(self) -> Result:
+        line = self._file.readline()
+        try:
+            return _decode(line)
+        except MALFORMED as error:
+            raise UsageError(f"{self._name}: {line[:60]!r}… is no result of a batch: {error}") from None
 
     def __enter__(self) -> Self:
         return self
