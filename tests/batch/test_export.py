@@ -236,6 +236,18 @@ def test_an_answer_in_no_known_form_is_named(tmp_path: Path) -> None:
         one_row(tmp_path, {"choices": [{"message": {"content": 5}}]})
 
 
+@pytest.mark.parametrize("order", ["input", "completion"])
+def test_a_row_that_was_mended_counts_once(tmp_path: Path, source: Path, order: str) -> None:
+    journal = answered(tmp_path, source)
+    stale = Result("x", "invalid-row-1", None, Failure("invalid_row", "no CSV"), Account("0", 1))
+    journal.write_bytes(stale.line() + journal.read_bytes())
+
+    done, rows = exported(tmp_path, journal, source=str(source), order=order)
+
+    assert (done.answers, done.failures) == (2, 1)
+    assert sorted(row["id"] for row in rows) == ["a", "b", "c"]
+
+
 # Another input
 
 
