@@ -225,11 +225,13 @@ async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Eve
     began = _now()
     told: list[Event] = []
     pieces: list[str] = []
+    silent = effort.first_token is None  # of several answers the first to speak counts
     async with aclosing(events):
         async for event in events:
-            if effort.first_token is None and not isinstance(event, Progress):
-                effort.first_token = _now() - began
-            if isinstance(event, str):
+            if silent and not isinstance(event, Progress):
+                silent = False
+                effort.first_token = _now() - began if effort.first_token is None else effort.first_token
+            if type(event) is str:
                 pieces.append(event)
                 continue
             if pieces:
