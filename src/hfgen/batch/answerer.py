@@ -43,7 +43,10 @@ class Answerer:
         self._session = session
         self._setting = setting
         self._policy = setting.policy
-        self._options = {**setting.options, "retry": False}  # whoever calls decides when a row is asked again
+        self._options: dict[str, Any] = {
+            **setting.options,
+            "retry": False,
+        }  # whoever calls decides when a row is asked again
         self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
         self._schema_refused = False
         if self._schema_doubted and setting.policy.schema is not None:
