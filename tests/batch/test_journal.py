@@ -99,6 +99,19 @@ def test_of_two_lines_for_a_row_which_a_killed_run_left_the_later_counts(out: Pa
     assert recorded(out) == {"a": edited.digest}
 
 
+def test_an_output_may_be_rewritten_when_it_is_opened_and_again_after_the_survey(out: Path) -> None:
+    jobs = [job(str(row), row) for row in range(1, 10)]
+    with opened(out) as journal:
+        journal.append(failure(job("failed", 10)))
+        for each in jobs:
+            journal.append(answer(each))
+    jobs[4] = job("5", 5, "edited")
+    with opened(out, retry_failed=True) as journal:
+        assert journal.survey(jobs) == Survey(rows=9, recorded=8, edited=1, gone=0)
+        assert list(recorded(out)) == [each.custom_id for each in jobs if each.row != 5]
+        assert journal.answered == 8
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_a_custom_id_that_the_input_has_twice_is_refused_with_both_rows(out: Path, known: bool) -> None:
     with opened(out) as journal:
