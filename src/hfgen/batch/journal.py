@@ -97,7 +97,8 @@ class Journal:
 
         Args:
             out: The output, a file that is there or not; a link leads to its file.
-            parameters: All that the answers depend on but the rows themselves. Secrets in them are masked.
+            parameters: All that the answers depend on but the rows themselves; no key and no token. What is known as a
+                secret by now, or has the form of one, is masked nevertheless.
             source: Where the rows come from.
             force: Go on although the parameters are others than before, or not known.
             retry_failed: Drop the recorded errors, so that their rows are not done.
