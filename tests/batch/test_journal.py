@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from hfgen.batch import status
-from hfgen.batch.journal import Journal, Survey
+from hfgen.batch.journal import Journal
 from hfgen.batch.sidecar import Source
 from hfgen.batch.status import Status
+from hfgen.batch.survey import Survey
 from hfgen.errors import OutputFailed, UsageError
 from journals import PARAMETERS, STDIN, answer, failure, job, opened, recorded, refusal
 
@@ -83,7 +84,9 @@ def test_without_a_survey_the_old_line_of_an_edited_row_goes_at_the_end(out: Pat
         journal.append(answer(job("b")))
     with opened(out) as journal:
         assert not journal.done(edited)
+        assert (journal.answered, journal.edited) == (1, 1)
         journal.append(answer(edited))
+        assert journal.answered == 2
     assert recorded(out) == {"b": job("b").digest, "a": edited.digest}
 
 

@@ -139,7 +139,7 @@ class _Reading:
             else:
                 self.recorded += 1
                 self._found.count(line.answered)
-                yield line.custom_id.encode(), line.hfgen.digest, place
+                yield line.custom_id.encode(), line.hfgen.digest, line.answered, place
             place += len(raw)
 
 
