@@ -24,6 +24,10 @@ def busy() -> HfgenError:
     return RateLimited("busy", status=429)
 
 
+def busy_for_a_second() -> HfgenError:
+    return RateLimited("busy", status=429, retry_after=1)
+
+
 def failed() -> HfgenError:
     return ServerError("oops", status=500)
 
@@ -46,6 +50,7 @@ SERVERS: dict[str, tuple[Callable[[], Server], int]] = {
     "a model that loads, and requests are held": (lambda: Loading(Slots(32), 1060, holds=True), 2500),
     "failures now and then": (lambda: Noisy(Slots(64), 0.02, failed), 6000),
     "refusals now and then": (lambda: Noisy(Slots(64), 0.02, busy), 6000),
+    "refusals now and then that ask for a second": (lambda: Noisy(Slots(64), 0.02, busy_for_a_second), 6000),
     "a time limit for the first token": (lambda: Impatient(Slots(8), 5), 1500),
 }
 

@@ -194,9 +194,10 @@ class Pace:
             course.slots.release()
         elif retryable(error):
             burst = course.slots.refused(ticket.slot)
-            asked = error.retry_after
-            if burst or asked is not None or course.cooldown.bursts:
-                course.cooldown.refused(ticket.began, now, asked)
+            if burst or course.cooldown.probes:
+                course.cooldown.refused(ticket.began, now, error.retry_after)
+            elif error.retry_after is not None:
+                course.cooldown.asked(now, error.retry_after)
         else:
             course.slots.release()
             if isinstance(error, ResponseError):
