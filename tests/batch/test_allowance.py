@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from hfgen import UsageError
 from hfgen.batch.allowance import Allowance, Need, Rates
 
 
@@ -91,6 +92,12 @@ def test_a_lease_is_what_may_start_now_and_no_more_than_was_wanted() -> None:
     assert allowance.lease(Need(100, 100), 64, 0.0) == 5
     assert allowance.lease(Need(100, 100), 64, 30.0) == 0
     assert allowance.lease(Need(100, 100), 2, 61.0) == 2
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan")])
+def test_a_limit_that_lets_nothing_pass_is_refused(rate: float) -> None:
+    with pytest.raises(UsageError, match="output tokens a minute"):
+        Allowance(Rates(output_tokens=rate))
 
 
 def test_without_rates_nothing_waits() -> None:

@@ -9,6 +9,8 @@ allowance goes when nothing else was counted for a minute: late, but it goes.
 import math
 from typing import Final, NamedTuple, Protocol
 
+from hfgen.errors import UsageError
+
 _MINUTE: Final = 60
 _ROUNDING: Final = 1e-9
 
@@ -26,7 +28,7 @@ class Need(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Per minute; None is no limit."""
+    """Per minute, above 0; None is no limit."""
 
     requests: float | None = None
     tokens: float | None = None
@@ -125,9 +127,15 @@ class Allowance:
 
     Args:
         rates: The limits.
+
+    Raises:
+        UsageError: One of them is not above 0.
     """
 
     def __init__(self, rates: Rates) -> None:
+        for name, rate in rates._asdict().items():
+            if rate is not None and not rate > 0:
+                raise UsageError(f"a limit of {rate:g} {name.replace('_', ' ')} a minute lets nothing pass")
         self._requests = None if rates.requests is None else Bucket(rates.requests)
         self._tokens = None if rates.tokens is None else Minute(rates.tokens)
         self._input = None if rates.input_tokens is None else Minute(rates.input_tokens)
