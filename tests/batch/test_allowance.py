@@ -54,6 +54,13 @@ def test_in_no_minute_are_more_tokens_used_than_allowed_and_nothing_hangs(
     assert most_in_a_minute(starts, [need.total for need in used]) <= 2000
 
 
+def test_a_row_of_several_requests_counts_as_so_many() -> None:
+    rows = [Need(requests=4)] * 40
+    starts = times(Allowance(Rates(requests=60)), rows, rows)
+    assert most_in_a_minute(starts, [4] * 40) <= 64  # the last row of a minute begins in it, and goes whole
+    assert starts[-1] - starts[0] <= 1.05 * 160
+
+
 def test_prompts_and_answers_have_limits_of_their_own() -> None:
     allowance = Allowance(Rates(input_tokens=1000, output_tokens=100))
     allowance.take(Need(10, 90), 0.0)

@@ -16,10 +16,17 @@ _ROUNDING: Final = 1e-9
 
 
 class Need(NamedTuple):
-    """Tokens: what a row takes at most, or took in the end."""
+    """What a row takes at most, or took in the end.
+
+    Attributes:
+        input: Tokens of its prompts.
+        output: Tokens of its answers.
+        requests: One, unless it asks for several answers one by one.
+    """
 
     input: int = 0
     output: int = 0
+    requests: int = 1
 
     @property
     def total(self) -> int:
@@ -65,15 +72,15 @@ class Bucket:
         self._left = self._most
         self._at = -math.inf
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next one."""
+    def wait(self, count: int, now: float) -> float:
+        """Seconds until the next so many; those that are more than ever there are go when all are there."""
         left = min(self._most, self._left + (now - self._at) * self._each_second)
-        missing = 1.0 - left
+        missing = min(count, self._most) - left
         return missing / self._each_second if missing > _ROUNDING else 0.0
 
-    def take(self, now: float) -> None:
-        """One."""
-        self._left = min(self._most, self._left + (now - self._at) * self._each_second) - 1.0
+    def take(self, count: int, now: float) -> None:
+        """Count them."""
+        self._left = min(self._most, self._left + (now - self._at) * self._each_second) - count
         self._at = now
 
 
@@ -144,7 +151,7 @@ class Allowance:
     def wait(self, need: Need, now: float) -> float:
         """See `Allowing`."""
         return max(
-            0.0 if self._requests is None else self._requests.wait(now),
+            0.0 if self._requests is None else self._requests.wait(need.requests, now),
             0.0 if self._tokens is None else self._tokens.wait(need.input + need.output, now),
             0.0 if self._input is None else self._input.wait(need.input, now),
             0.0 if self._output is None else self._output.wait(need.output, now),
@@ -153,7 +160,7 @@ class Allowance:
     def take(self, need: Need, now: float) -> int:
         """See `Allowing`."""
         if self._requests is not None:
-            self._requests.take(now)
+            self._requests.take(need.requests, now)
         if self._tokens is not None:
             self._tokens.take(need.input + need.output, now)
         if self._input is not None:
