@@ -126,7 +126,7 @@ class Pace:
     @property
     def slots(self) -> int:
         """How many requests may be under way now, for people to see."""
-        return min(self._most, sum(course.slots.slots for course in self._lanes.values())) or self._first
+        return min(self._most, sum(course.slots.slots for course in self._lanes.values()) or self._first)
 
     def ready(self, lane: Lane, need: Need, now: float) -> float:
         """Seconds until such a row may start: 0 for now, `math.inf` for not before something under way is done.
