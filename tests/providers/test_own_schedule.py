@@ -109,7 +109,7 @@ async def test_without_retry_another_endpoint_still_stands_in() -> None:
         assert text_of(await ask([one.url, other.url])) == "Hello you."
         assert len(first.asked) == len(second.asked) == 1
 
-        second.answers = [busy]
+        second.answers[:] = [busy]
         with pytest.raises(RateLimited):
             await ask([one.url, other.url])
         assert (len(first.asked), len(second.asked)) == (2, 2)

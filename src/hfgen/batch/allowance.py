@@ -206,11 +206,11 @@ class Granted:
         """So many more may start."""
         self._rows += rows
 
-    def wait(self, _need: Need, _now: float) -> float:
+    def wait(self, need: Need, now: float) -> float:  # noqa: ARG002 - as `Allowing`
         """None where there is a grant; else nobody knows."""
         return 0.0 if self._rows else math.inf
 
-    def take(self, _need: Need, _now: float) -> int:
+    def take(self, need: Need, now: float) -> int:  # noqa: ARG002 - as `Allowing`
         """One of them starts."""
         self._rows -= 1
         return 0
