@@ -12,6 +12,7 @@ HfgenError
 ├─ ConnectionFailed                   no connection, or none that lasted to an answer
 │  └─ SessionClosed                   the caller closed the session meanwhile
 ├─ TimedOut (TimeoutError)            silence beyond a limit, before the first payload
+├─ OutputFailed                       a batch's output cannot be written: a full disk, a limit, a broken device
 ├─ ResponseError                      the answer was an error
 │  ├─ BadRequest       400 422 …
 │  │  └─ ContentFiltered  what was asked, or what came of it, is not allowed there
@@ -159,6 +160,10 @@ class TimedOut(HfgenError, TimeoutError):
 
     exit_code = 7
     http_status = 504
+
+
+class OutputFailed(HfgenError):
+    """What a batch has to record cannot be written; all that was recorded before is whole."""
 
 
 class ResponseError(HfgenError):

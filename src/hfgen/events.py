@@ -109,6 +109,7 @@ class FinishReason(_Silent, frozen=True, tag="finish"):
         server: The server that answered, as a person would name it.
         attempts: Requests sent, all retries and continuations included.
         resumed: How often the stream was continued after a break.
+        left_out: The options of the call that this server does not take, so that the answer was made without them.
     """
 
     reason: Finish
@@ -116,6 +117,7 @@ class FinishReason(_Silent, frozen=True, tag="finish"):
     server: str = ""
     attempts: int = 1
     resumed: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 class ImageResponse(msgspec.Struct, frozen=True, tag_field="type", tag="image"):

@@ -53,6 +53,8 @@ class Generation(msgspec.Struct, frozen=True):
         tools: None where none were given, which chat templates tell from an empty list.
         template: The name of one of the model's chat templates, the source of another, or "" for the usual one.
         extra: Keys for the top level of the request's body.
+        retry: Whether what failed before its first payload is asked again.
+        idempotency_key: Names the call to servers that answer the same call only once, "" for none.
     """
 
     model: str = ""
@@ -77,6 +79,8 @@ class Generation(msgspec.Struct, frozen=True):
     heal: bool | None = None
     fit: bool = True
     isolate: bool = False
+    retry: bool = True
+    idempotency_key: str = ""
     limits: Limits = Limits()
 
     @property
@@ -96,6 +100,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "frequency_penalty": (-2, 2),
     "repetition_penalty": (0, 100),
 }
+_LONGEST_KEY: Final = 255
 _LARGEST_SEED: Final = 2**32 - 1  # TGI and llama.cpp hold it in 32 bits; one more is another seed or an error
 
 
@@ -165,6 +170,8 @@ def generation(
         heal=options.get("heal"),
         fit=options.get("fit", True),
         isolate=options.get("isolate", False),
+        retry=options.get("retry", True),
+        idempotency_key=_key(options.get("idempotency_key")),
         limits=limits,
     )
 
@@ -215,6 +222,15 @@ def _logprobs(asked: bool | int | None) -> int | None:
     if asked is None or asked is False:
         return None
     return 0 if asked is True else _at_least("logprobs", asked, 0)
+
+
+def _key(key: str | None) -> str:
+    """What may stand in a header as it is (RFC 9110, 5.5)."""
+    check_type("idempotency_key", key, str)
+    key = key or ""
+    if len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()) or key != key.strip():
+        raise UsageError(f"idempotency_key={key!r}: it must be at most {_LONGEST_KEY} printable ASCII characters")
+    return key
 
 
 def _at_least(name: str, value: int, least: int) -> int:

@@ -24,7 +24,10 @@ class Options(TypedDict, total=False, closed=True):
     broke off: True wherever the text can be checked, False never; left out, where the server is known to continue
     exactly). `fit` (True: of a conversation longer than the known context the oldest turns are left out; False: it is
     sent as it is), `isolate` (True: templates run in a process of their own, for a server that renders those of any
-    model).
+    model). For callers who schedule many calls themselves: `retry` (False: what fails before its first payload is not
+    asked again, other endpoints of `api_base` apart; a stream that breaks later still heals), `idempotency_key` (sent
+    with each request for the whole answer, for servers that know an `Idempotency-Key`; at most 255 printable ASCII
+    characters).
     """
 
     top_p: float | None
@@ -57,6 +60,8 @@ class Options(TypedDict, total=False, closed=True):
     heal: bool | None
     fit: bool
     isolate: bool
+    retry: bool
+    idempotency_key: str | None
 
 
 _OPTIONS: Final = frozenset(Options.__annotations__)

@@ -4,7 +4,7 @@ All values. A dialect makes a `WireRequest` for a `Target`; an `Exchange` sends 
 dialect reads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from hfgen.events import Event
 from hfgen.limits import Limits
@@ -100,6 +101,31 @@ class WireRequest(msgspec.Struct, frozen=True):
     """Sent when the caller leaves while this one is waited for: it ends the job at the server."""
     stays: bool = False
     """Whether no redirect takes it to another origin: its address came over the wire."""
+
+
+def named(request: WireRequest, key: str) -> WireRequest:
+    """The request under a name by which a server knows it again when it is repeated; as it is where there is none."""
+    return replace(request, headers={**request.headers, "Idempotency-Key": key}) if key else request
+
+
+class Head(NamedTuple):
+    """How an answer begins, a success or an error: its headers tell the server's limits.
+
+    Attributes:
+        origin: Who answered: scheme, host and port.
+        model: The name, on the wire, of the model that was asked for, "" where the request is for none.
+        status: The HTTP status.
+        headers: Their names in any case.
+    """
+
+    origin: str
+    model: str
+    status: int
+    headers: Mapping[str, str]
+
+
+Heard: TypeAlias = Callable[[Head], None]
+"""Told of each answer's head."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from answering_model import AnsweringModel, answer_to, answering, never
+from answering_model import MODELS, AnsweringModel, answer_to, answering, never
 from hfgen import MissingAuth, PaymentRequired, UsageError
 from hfgen.batch import Job, JobStopped, Result, Tally, run
+from hfgen.batch.bad_row import BadRow
+from loopback import Visit, serving
 
 
 def body_of(result: Result) -> dict[str, Any]:
@@ -43,7 +45,7 @@ async def test_every_prompt_has_its_own_answer() -> None:
 
 
 async def test_jobs_are_prompts_conversations_requests_and_jobs_from_any_iterable() -> None:
-    given = [
+    given: list[Any] = [
         "a prompt",
         [{"role": "system", "content": "Be short."}, {"role": "user", "content": "a conversation"}],
         {"custom_id": "mine", "body": {"messages": [{"role": "user", "content": "a request"}]}},
@@ -55,7 +57,8 @@ async def test_jobs_are_prompts_conversations_requests_and_jobs_from_any_iterabl
             yield each
 
     async with answering(AnsweringModel()) as server:
-        for jobs in (given, iter(given), one_by_one()):
+        several: list[Any] = [given, iter(given), one_by_one()]
+        for jobs in several:
             found = await every(run(jobs, api_base=server.url))
             assert {name: text_of(result) for name, result in found.items()} == {
                 "row-1": answer_to("a prompt"),
@@ -83,7 +86,7 @@ async def test_a_result_tells_who_answered_how_quickly_and_at_what_price() -> No
 
 async def test_what_a_row_says_goes_before_what_the_batch_says() -> None:
     model = AnsweringModel()
-    rows = [
+    rows: list[Any] = [
         {"body": {"messages": [{"role": "user", "content": "plain"}]}},
         {"body": {"messages": [{"role": "user", "content": "own"}], "max_tokens": 7, "temperature": None, "seed": 3}},
     ]
@@ -323,3 +326,59 @@ async def test_a_row_names_no_file_of_this_machine_as_its_model() -> None:
     assert result.response is not None
     assert result.response.status_code == 400
     assert not model.asked
+
+
+async def test_bad_rows_of_an_input_are_results_too_however_many_they_are() -> None:
+    rows: list[Any] = [BadRow.of(f"bad {n}", b"raw", n, f"row {n}: no prompt") for n in range(500)]
+    async with answering(AnsweringModel()) as server:
+        found = await every(run([*rows, "good"], api_base=server.url))
+
+    assert found["row-501"].ok
+    assert len(found) == 501
+    bad = found["bad 7"]
+    assert bad.error is not None
+    assert (bad.error.code, bad.error.message) == ("invalid_row", "row 7: no prompt")
+    assert bad.hfgen.attempts == 0
+
+
+async def test_raw_prompts_are_completed_prompt_after_prompt() -> None:
+    rows: list[Any] = [{"url": "/v1/completions", "body": {"prompt": ["One", "Two"], "n": 2, "max_tokens": 9}}]
+    bodies: list[dict[str, Any]] = []
+
+    async def talk(visit: Visit) -> None:
+        if not visit.path.endswith("/v1/completions"):
+            await visit.answer(MODELS, status="200 OK" if visit.path == "/v1/models" else "404 Not Found")
+            return
+        body = json.loads(visit.body)
+        bodies.append(body)
+        await visit.begin_stream()
+        await visit.event(
+            json.dumps({"choices": [{"index": 0, "text": f"{body['prompt']}!", "finish_reason": "stop"}]})
+        )
+        await visit.event("[DONE]")
+        await visit.end_stream()
+
+    async with serving(talk) as server:
+        (result,) = (await every(run(rows, api_base=server.url))).values()
+
+    assert body_of(result)["object"] == "text_completion"
+    assert [choice["text"] for choice in body_of(result)["choices"]] == ["One!", "One!", "Two!", "Two!"]
+    assert {body["max_tokens"] for body in bodies} == {9}
+
+
+async def test_a_repeat_has_the_name_of_its_row_and_every_other_question_another() -> None:
+    model = AnsweringModel(faults={"one": [500]})
+    rows: list[Any] = [
+        "one",
+        "two",
+        {"custom_id": "drei ✓", "body": {"messages": [{"role": "user", "content": "3"}], "n": 2}},
+    ]
+    async with answering(model) as server:
+        await every(run(rows, api_base=server.url, concurrency=1))
+
+    keys: dict[str, list[str]] = {}
+    for body, headers in zip(model.bodies, model.headers, strict=True):
+        keys.setdefault(body["messages"][-1]["content"], []).append(headers["idempotency-key"])
+    assert keys["one"][0] == keys["one"][1]
+    assert keys["one"][0].endswith("/row-1")
+    assert len({key for several in keys.values() for key in several}) == 4

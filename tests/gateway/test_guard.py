@@ -207,7 +207,8 @@ async def test_the_host_is_looked_at_before_the_key_the_route_and_the_body() -> 
     async with gateway(Settings(keys=("sesame",))) as url:
         for path in ("/", "/nowhere", "/v1/chat/completions", "/playground/x.js"):
             status, answer = await ask(f"{url}{path}", {"Host": "evil.test"}, "POST", data=b"x" * 100)
-            assert (status, answer["error"]["code"]) == (421, "unknown_host")
+            assert status == 421
+            assert "names no host of this gateway" in str(answer["error"])
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://]:1", "javascript:alert(1)", "https://app.test/"])

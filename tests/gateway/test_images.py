@@ -99,6 +99,29 @@ async def test_an_impossible_field_is_named(more: dict[str, Any], field: str) ->
     assert answer["error"]["param"] == field
 
 
+async def fails_at_the_second(visit: Visit) -> None:
+    if visit.method == "POST" and json.loads(visit.body)["parameters"]["seed"] == 2:
+        await visit.answer(b'{"error":"this seed is cursed"}', status="400 Bad Request")
+    else:
+        await paints(visit)
+
+
+async def test_a_picture_that_fails_takes_none_of_the_others_with_it() -> None:
+    async with (
+        serving(fails_at_the_second) as server,
+        gateway(Settings(api_base=(f"{server.url}/models/me/painter",))) as url,
+    ):
+        status, answer = await post(f"{url}/v1/images/generations", {**FOX, "n": 3, "seed": 1})
+        assert (status, sorted(each["seed"] for each in answer["data"])) == (200, [1, 3])
+        assert "2 of 3 pictures came" in answer["incomplete"]["message"]
+        assert "this seed is cursed" in answer["incomplete"]["message"]
+        assert answer["incomplete"]["request_id"].startswith("req_")
+        said = await events(f"{url}/v1/images/generations", {**FOX, "n": 3, "seed": 1, "stream": True})
+        assert "2 of 3 pictures came" in json.loads(said[-1])["error"]["message"]
+        status, answer = await post(f"{url}/v1/images/generations", {**FOX, "seed": 2})
+        assert (status, "error" in answer) == (400, True)
+
+
 async def test_an_error_is_a_status() -> None:
     async def refuses(visit: Visit) -> None:
         await visit.answer(b'{"error":"no credit"}', status="402 Payment Required")

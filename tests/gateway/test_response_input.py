@@ -74,6 +74,13 @@ def test_functions_are_told_in_the_chat_s_form() -> None:
     assert found["extra_data"] == {"parallel_tool_calls": False}
 
 
+def test_tools_that_are_not_allowed_are_not_told() -> None:
+    tools = [{"type": "function", "name": name} for name in "fgh"]
+    allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "g"}]}
+    found = asked("Hi", tools=tools, tool_choice=allowed)
+    assert (found["tools"], found["tool_choice"]) == ([{"type": "function", "function": {"name": "g"}}], "required")
+
+
 def test_the_form_of_the_text_is_a_response_format() -> None:
     form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
     assert asked("Hi", text={"format": form})["response_format"] == {
@@ -100,6 +107,7 @@ def test_the_longest_answer_has_a_ceiling(most: int | None, sent: int) -> None:
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"tools": [{"type": "function"}]}, "tools[0].name"),
         ({"tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "web_search"}}, "tool_choice"),
+        ({"tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"text": {"format": {"type": "json_schema", "name": "n"}}}, "text.format.schema"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0].type"),

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import stat
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ import pytest
 from command_line import hfgen
 from hfgen.gateway.keys import digest
 from loopback import Visit, serving
+from pictures import png
 
 pytestmark = pytest.mark.anyio
 NOBODYS = "192.0.2.1"  # kept for documentation: no machine has it
@@ -59,6 +61,18 @@ class Slow:
             await visit.end_stream()
         else:
             await visit.answer(b"{}", status="404 Not Found")
+
+
+def picture_folders(place: Path) -> list[int]:
+    """Their modes."""
+    return [stat.S_IMODE(folder.stat().st_mode) for folder in place.glob("hfgen-pictures-*")]
+
+
+async def paints(visit: Visit) -> None:
+    if visit.method == "POST":
+        await visit.answer(png(16, 8), "image/png")
+    else:
+        await visit.answer(b"{}", status="404 Not Found")
 
 
 async def test_a_running_answer_comes_to_its_end_and_no_new_one_is_begun() -> None:
@@ -134,6 +148,40 @@ async def test_each_worker_tells_the_figures_of_all() -> None:
                 figures = await answer.text()
             assert 'hfgen_requests_total{route="/health",status="200"} 12.0' in figures
             assert "hfgen_running 1.0" in figures
+
+
+async def test_each_worker_has_the_pictures_of_all_and_they_go_when_it_stops(tmp_path: Path) -> None:
+    painter = serving(paints)
+    async with (
+        painter as server,
+        process("--api-base", f"{server.url}/models/me/p", "--workers", "2", TMPDIR=str(tmp_path)) as (
+            served,
+            url,
+        ),
+    ):
+        asked = {"model": "me/p", "prompt": "a fox", "response_format": "url", "seed": 7}
+        addresses: list[str] = []
+        for _ in range(4):  # each on a connection of its own, which the kernel gives to either
+            async with (
+                aiohttp.ClientSession() as client,
+                client.post(f"{url}/v1/images/generations", json=asked) as made,
+            ):
+                addresses.append((await made.json())["data"][0]["url"])
+        for address in addresses * 3:
+            async with aiohttp.ClientSession() as client, client.get(address) as answer:
+                assert (answer.status, await answer.read()) == (200, png(16, 8))
+        assert picture_folders(tmp_path) == [0o700]
+        served.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(served.wait(), 20) == 128 + signal.SIGTERM
+        assert picture_folders(tmp_path) == []
+
+
+async def test_pictures_go_though_whoever_started_the_workers_is_killed(tmp_path: Path) -> None:
+    async with process("--workers", "2", TMPDIR=str(tmp_path)) as (served, _):
+        assert picture_folders(tmp_path)
+        served.kill()
+        await served.wait()
+        await until(lambda: not picture_folders(tmp_path))
 
 
 async def test_a_worker_that_dies_is_started_again() -> None:

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 from huggingface_hub import AsyncInferenceClient
+from huggingface_hub.errors import GenerationError, HfHubHTTPError, OverloadedError, ValidationError
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from gateway_server import gateway, post
+from gateway_server import gateway, post, running
+from hfgen.gateway.app import create_app
 from hfgen.gateway.settings import Settings
 from loopback import Server, Visit, serving
 from pictures import png
@@ -116,10 +120,53 @@ async def test_the_model_stands_in_the_path() -> None:
 async def test_an_impossible_parameter_is_named(parameters: dict[str, Any], field: str) -> None:
     async with gateway(Settings(api_base=("http://127.0.0.1:9",))) as url:
         status, answer = await post(url, {"inputs": "Tell", "parameters": parameters})
-    assert (status, answer["error"]["param"]) == (400, field)
+    assert (status, answer["error_type"]) == (400, "validation")
+    assert answer["error"].startswith(f"{field}: ")
+    assert answer["request_id"].startswith("req_")
 
 
 async def test_the_form_needs_the_key_that_the_page_does_not() -> None:
     async with gateway(Settings(keys=("k",))) as url:
-        status, _ = await post(url, {"inputs": "Tell"})
-    assert status == 401
+        status, answer = await post(url, {"inputs": "Tell"})
+        assert (status, "error_type" in answer) == (401, False)
+        assert answer["error"].startswith("an API key is needed")
+        async with AsyncInferenceClient(base_url=url, token="hf_none") as client:
+            with pytest.raises(HfHubHTTPError, match="API key is wrong"):
+                await client.text_generation("Tell")
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    [
+        ("400 Bad Request", ValidationError),
+        ("429 Too Many Requests", OverloadedError),
+        ("502 Bad Gateway", GenerationError),
+    ],
+)
+async def test_an_error_before_the_first_byte_is_the_one_that_the_client_has_a_class_for(
+    status: str, raised: type[Exception]
+) -> None:
+    async def refuses(visit: Visit) -> None:
+        if visit.path == "/generate_stream":
+            await visit.answer(b'{"error":"so it is","error_type":"x"}', status=status)
+        else:
+            await tgi(visit)
+
+    async with (
+        serving(refuses) as server,
+        gateway(Settings(api_base=(server.url,))) as url,
+        AsyncInferenceClient(base_url=url, token="hf_none") as client,
+    ):
+        with pytest.raises(raised, match="so it is"):
+            await client.text_generation("Tell")
+        with pytest.raises(raised, match="so it is"):
+            await client.text_generation("Tell", stream=True)
+
+
+async def test_a_gateway_that_is_mounted_words_its_errors_alike() -> None:
+    app = Starlette(routes=[Mount("/llm", create_app(Settings(keys=("k",))))])
+    async with running(app) as url:
+        _, task = await post(f"{url}/llm/", {"inputs": "Tell"})
+        _, chat = await post(f"{url}/llm/v1/chat/completions", {"messages": []})
+    assert isinstance(task["error"], str)
+    assert chat["error"]["code"] == "invalid_api_key"

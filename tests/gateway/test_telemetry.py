@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
-from opentelemetry import trace
+from opentelemetry import metrics as otel, trace
+from opentelemetry.sdk import metrics
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -34,6 +36,27 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     EXPORTER.clear()
     yield EXPORTER
     EXPORTER.clear()
+
+
+READER = InMemoryMetricReader(
+    preferred_temporality={metrics.Histogram: AggregationTemporality.DELTA}  # so that a test sees its own alone
+)
+
+
+@pytest.fixture
+def figures() -> InMemoryMetricReader:
+    if not isinstance(otel.get_meter_provider(), metrics.MeterProvider):
+        otel.set_meter_provider(metrics.MeterProvider([READER]))
+    READER.get_metrics_data()
+    return READER
+
+
+def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
+    """The points of each histogram that has any."""
+    told = reader.get_metrics_data()
+    assert told is not None
+    every = [metric for of in told.resource_metrics for scope in of.scope_metrics for metric in scope.metrics]
+    return {metric.name: list(metric.data.data_points) for metric in every}
 
 
 async def talks(visit: Visit) -> None:
@@ -84,6 +107,8 @@ async def test_an_answer_is_a_span_within_that_of_its_request(stream: bool, span
     assert answer.parent.span_id == request.context.span_id
     found = dict(answer.attributes or {})
     assert found.pop(names.FIRST_CHUNK) is not None
+    assert str(found.pop("gen_ai.response.id")).startswith("chatcmpl-")
+    assert found.pop("gen_ai.request.stream", False) is stream
     assert found == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -104,6 +129,48 @@ async def test_an_answer_is_a_span_within_that_of_its_request(stream: bool, span
     }
     assert (request.attributes or {})["http.response.status_code"] == 200
     assert str((request.attributes or {})["hfgen.request_id"]).startswith("req_")
+
+
+async def test_each_of_n_answers_names_the_one_id_and_how_many_there_are(spans: InMemorySpanExporter) -> None:
+    async with serving(talks) as server:
+        await ask(server, asked(n=2, stream=True))
+    answers = [dict(span.attributes or {}) for span in spans.get_finished_spans() if span.kind is SpanKind.CLIENT]
+    assert [answer["gen_ai.request.choice.count"] for answer in answers] == [2, 2]
+    assert len({answer["gen_ai.response.id"] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_counted_by_the_names_of_the_conventions(
+    stream: bool, figures: InMemoryMetricReader
+) -> None:
+    async with serving(talks) as server:
+        await ask(server, asked(stream=stream))
+        found = points(figures)
+        where = {"server.address": "127.0.0.1", "server.port": server.port}
+    common = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "toy", **where}
+    common["gen_ai.response.model"] = "toy"
+    assert found.keys() == {
+        "gen_ai.client.operation.duration",
+        "gen_ai.server.request.duration",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.server.time_per_output_token",
+        "gen_ai.client.token.usage",
+    }
+    tokens = found.pop("gen_ai.client.token.usage")
+    assert {point.attributes["gen_ai.token.type"]: point.sum for point in tokens} == {"input": 5, "output": 2}
+    assert all(point.explicit_bounds[:3] == (1, 4, 16) for point in tokens)
+    for (point,) in found.values():
+        assert dict(point.attributes) == common
+        assert point.count == 1
+        assert 0 <= point.sum < 30
+
+
+async def test_a_failure_is_counted_as_one_and_has_no_times_of_tokens(figures: InMemoryMetricReader) -> None:
+    async with serving(talks) as server:
+        await ask(server, asked("fail"))
+    found = points(figures)
+    assert found.keys() == {"gen_ai.client.operation.duration", "gen_ai.server.request.duration"}
+    assert all(point.attributes["error.type"] == "BadRequest" for (point,) in found.values())
 
 
 async def test_no_text_is_in_a_span_unless_the_variable_asks_for_it(

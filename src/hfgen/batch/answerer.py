@@ -1,6 +1,7 @@
 """One row, through the waist: asked, heard to its end, worded as OpenAI words it."""
 
 import asyncio
+import hashlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
 FORMAT: Final = "response_format"
+_LONGEST_NAME: Final = 128  # characters of a row's name that an Idempotency-Key holds as it is
 
 
 def _unknown(_model: str, _usage: Usage) -> float | None:
@@ -43,7 +45,7 @@ class Answerer:
         self._session = session
         self._setting = setting
         self._policy = setting.policy
-        self._options = dict(setting.options)
+        self._options = {**setting.options, "retry": False}  # whoever calls decides when a row is asked again
         self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
         if self._schema_doubted and setting.policy.schema is not None:
             self._options[FORMAT] = asked_for(setting.policy.schema)
@@ -121,7 +123,10 @@ class Answerer:
         effort.first_token = None
         if len(question.questions) == 1:
             return [await self._events(question, question.questions[0], effort)]
-        hearing = [asyncio.create_task(self._events(question, each, effort)) for each in question.questions]
+        hearing = [
+            asyncio.create_task(self._events(question, each, effort, place))
+            for place, each in enumerate(question.questions)
+        ]
         try:
             return await asyncio.gather(*hearing)
         finally:
@@ -129,9 +134,11 @@ class Answerer:
                 task.cancel()
             await asyncio.gather(*hearing, return_exceptions=True)
 
-    async def _events(self, question: Question, arguments: dict[str, Any], effort: Effort) -> list[Event]:
+    async def _events(
+        self, question: Question, arguments: dict[str, Any], effort: Effort, place: int = 0
+    ) -> list[Event]:
         try:
-            told = await _told(self._stream(question, arguments, effort), effort)
+            told = await _told(self._stream(question, self._with_name(arguments, effort, place), effort), effort)
         except HfgenError as error:
             effort.attempts += error.attempts
             effort.server = error.server or effort.server
@@ -143,6 +150,16 @@ class Answerer:
         if effort.deadline is not None:
             arguments = {**arguments, "total_timeout": self._left(effort.deadline)}
         return HuggingFaceInference.create_async_generator(question.model or None, session=self._session, **arguments)
+
+    def _with_name(self, arguments: dict[str, Any], effort: Effort, place: int) -> dict[str, Any]:
+        """A question that is repeated has the same name; another question for the same row has another."""
+        if not self._setting.run:
+            return arguments
+        custom_id = effort.job.custom_id
+        if len(custom_id) > _LONGEST_NAME or not (custom_id.isascii() and custom_id.isprintable()):
+            custom_id = hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        which = f"/{effort.asked_again}.{place}" if effort.asked_again or place else ""
+        return {**arguments, "idempotency_key": f"{self._setting.run}/{custom_id}{which}"}
 
     def _left(self, deadline: float) -> float:
         left = deadline - _now()

@@ -5,28 +5,29 @@ from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.job import URLS, Job, Url
 from hfgen.errors import UsageError
 from hfgen.messages import Message
 
-Given: TypeAlias = "Job | str | Sequence[Message] | Mapping[str, Any]"
+Given: TypeAlias = "Job | BadRow | str | Sequence[Message] | Mapping[str, Any]"
 
 _CHAT: Final[Url] = "/v1/chat/completions"
 
 
-def job_of(given: Given, row: int) -> Job:
+def job_of(given: Given, row: int) -> Job | BadRow:
     """One job.
 
     Args:
-        given: A job; a prompt; the messages of a conversation; or `{"custom_id", "url", "body"}`, in which `custom_id`
-            and `url` (chat) may be left out.
+        given: A job, or a row of an input that is none; a prompt; the messages of a conversation; or
+            `{"custom_id", "url", "body"}`, in which `custom_id` and `url` (chat) may be left out.
         row: Its place, from 1; a job without a name is called after it.
 
     Raises:
         UsageError: It is none of these.
     """
     match given:
-        case Job():
+        case Job() | BadRow():
             return given
         case str():
             return _job(f"row-{row}", _CHAT, {"messages": [{"role": "user", "content": given}]}, row)

@@ -20,7 +20,7 @@ from hfgen.batch.names import Names, numbered
 from hfgen.batch.openai_rows import openai_job
 from hfgen.batch.record import Record
 from hfgen.batch.shard import Shard
-from hfgen.batch.source import Form, Source, open_source
+from hfgen.batch.source import Form, open_source
 from hfgen.batch.tables import Table, read_table
 from hfgen.errors import UsageError
 
@@ -55,24 +55,41 @@ class Jobs(Iterator[Job | BadRow]):
         place: The path of a file, a pipe, or `-` for stdin.
         reading: How it is read.
 
+    Attributes:
+        source: The open input.
+        columns: The columns that it has, as far as they are known before its rows.
+        names: Where the rows' names are.
+        pairs: What is left of the rows, each as it was read and as what was made of it.
+
     Raises:
         UsageError: The input as a whole is wrong.
     """
+
+    columns: tuple[str, ...] = ()
+    names: Names = Names("custom_id")
 
     def __init__(self, place: str, reading: Reading | None = None) -> None:
         reading = reading or Reading()
         self.source = open_source(place, reading.form, columns=reading.asking.wanted)
         try:
-            records, read = _records(self.source, reading)
+            records, read = self._opened(reading)
             records = _checked(self.source.name, islice(records, reading.limit), read)
         except BaseException:
             self.close()
             raise
-        self._rows = (read(record) for record in records if reading.shard.has(record.row))
+        self.pairs = ((record, read(record)) for record in records if reading.shard.has(record.row))
+
+    def _opened(self, reading: Reading) -> tuple[Iterator[Record], Callable[[Record], Job | BadRow]]:
+        """The rows, and what makes a job of one."""
+        if self.source.form == "openai":
+            return lines(self.source.file), openai_job
+        self.columns, records = _columns(self.source.name, read_table(self.source), reading.asking)
+        self.names = Names.among(self.columns, reading.id_column)
+        return records, _RowReader(reading.asking.over(self.columns), self.names)
 
     def __next__(self) -> Job | BadRow:
         try:
-            return next(self._rows)
+            return next(self.pairs)[1]
         except StopIteration:
             self.close()
             raise
@@ -86,14 +103,6 @@ class Jobs(Iterator[Job | BadRow]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _records(source: Source, reading: Reading) -> tuple[Iterator[Record], Callable[[Record], Job | BadRow]]:
-    """The rows of a source, and what makes a job of one."""
-    if source.form == "openai":
-        return lines(source.file), openai_job
-    columns, records = _columns(source.name, read_table(source), reading.asking)
-    return records, _RowReader(reading.asking.over(columns), Names.among(columns, reading.id_column))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class _Shelf(Generic[T]):
         self._items: deque[T] = deque()
         self._arrived = asyncio.Event()
         self._room = threading.Event()
+        self._asking = threading.Lock()
         self._told = False
         self._over = False
         self._left = False
@@ -61,17 +62,20 @@ class _Shelf(Generic[T]):
             self._arrived.clear()
 
     def leave(self) -> None:
-        """Nobody takes anything any more."""
-        self._left = True
+        """Nobody takes anything any more; from now on the thread asks nobody what is wanted."""
+        with self._asking:
+            self._left = True
         self._room.set()
 
     def fill(self, items: Iterable[T], wanted: Callable[[T], bool]) -> None:
         """Read until the end, or until nobody takes anything any more."""
         try:
             for item in items:
-                if self._left:
-                    break
-                if wanted(item):
+                with self._asking:
+                    if self._left:
+                        break
+                    taken = wanted(item)
+                if taken:
                     self._put(item)
         except BaseException as error:  # noqa: BLE001 - it is raised where the items are taken
             self.error = error

@@ -48,6 +48,7 @@ class Account(msgspec.Struct, frozen=True, omit_defaults=True):
         completion_tokens: As `prompt_tokens`.
         cost: In US dollars, None where the price is not known.
         partial: The text that came before a stream failed.
+        copied_from: The row that was asked instead, as it asks the same; "" for a row that was asked itself.
     """
 
     digest: str
@@ -61,6 +62,7 @@ class Account(msgspec.Struct, frozen=True, omit_defaults=True):
     completion_tokens: int = 0
     cost: float | None = None
     partial: str = ""
+    copied_from: str = ""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
+from hfgen.batch import outcomes
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
 from hfgen.batch.job import Job
 from hfgen.batch.result import Result
@@ -31,8 +33,7 @@ _AHEAD: Final = 32  # rows that were read, and not yet asked
 _MOST_WAITING: Final = 1000  # rows that wait for another try; above that no new ones are begun
 _MOST_FAILURES: Final = 4
 _PATIENCE: Final = 600.0  # seconds for a row that no server takes
-_FIRST_WAIT: Final = 0.5  # seconds; doubled with each failure
-_LONGEST_WAIT: Final = 30.0
+_LONGEST_WAIT: Final = 30.0  # seconds
 
 
 class Asker(Protocol):
@@ -71,8 +72,8 @@ class Engine(Protocol):
         """Rows that are being asked now."""
         ...
 
-    def results(self, jobs: AsyncIterator[Job]) -> AsyncGenerator[Result, None]:
-        """One result for each job, in the order in which they come; called once."""
+    def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
+        """One result for each job and bad row, in the order in which they come; called once."""
         ...
 
     def stop(self) -> None:
@@ -86,11 +87,13 @@ class Runner:
     Args:
         asker: Asks for one row.
         pace: Says when.
+        first_wait: Seconds that a row waits at most before its second try; doubled with each failure.
     """
 
-    def __init__(self, asker: Asker, pace: Pace) -> None:
+    def __init__(self, asker: Asker, pace: Pace, *, first_wait: float = 0.5) -> None:
         self._asker = asker
         self._pace = pace
+        self._first_wait = first_wait
         self._read: deque[Job] = deque()
         self._read_all = False
         self._waiting: list[tuple[float, int, Effort]] = []
@@ -116,7 +119,7 @@ class Runner:
         """Take no more rows, and drop those that wait; what is being asked still ends."""
         self._stopping.set()
 
-    async def results(self, jobs: AsyncIterator[Job]) -> AsyncGenerator[Result, None]:
+    async def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
         """One result for each job, in the order in which they come; leaving it ends every request at once.
 
         Raises:
@@ -135,7 +138,7 @@ class Runner:
         if self._error is not None:
             raise self._error
 
-    async def _work(self, jobs: AsyncIterator[Job]) -> None:
+    async def _work(self, jobs: AsyncIterator[Job | BadRow]) -> None:
         taking = asyncio.create_task(self._take())
         reading = asyncio.create_task(self._read_on(jobs))
         stopping = asyncio.create_task(self._stopping.wait())
@@ -156,9 +159,12 @@ class Runner:
             self._error = error
         self.stop()
 
-    async def _read_on(self, jobs: AsyncIterator[Job]) -> None:
+    async def _read_on(self, jobs: AsyncIterator[Job | BadRow]) -> None:
         try:
             async for job in jobs:
+                if isinstance(job, BadRow):
+                    await self._ready.put(outcomes.invalid(job))
+                    continue
                 self._read.append(job)
                 self._changed.set()
                 while len(self._read) >= _AHEAD:
@@ -172,6 +178,8 @@ class Runner:
     async def _take(self) -> None:
         while (effort := await self._next()) is not None:
             await self._pace.slot(effort)
+            if self._stopping.is_set():
+                return
             task = asyncio.create_task(self._row(effort))
             self._under_way.add(task)
             task.add_done_callback(self._over)
@@ -199,19 +207,20 @@ class Runner:
                 pass
 
     async def _row(self, effort: Effort) -> None:
+        """Ask, and hand the result over before the slot is free: who reads slowly is not asked for more."""
+        error: HfgenError | None = None
         try:
-            result: Result | None = await self._asker.answer(effort)
-        except HfgenError as error:
+            try:
+                result: Result | None = await self._asker.answer(effort)
+            except HfgenError as failed:
+                error = failed
+                result = self._after(effort, failed)
+            if result is not None:
+                await self._ready.put(result)
+        except Exception as fault:  # noqa: BLE001 - a full disk, or a fault of ours: it ends the job, not the row
+            self._halt(fault)
+        finally:
             self._pace.done(effort, error)
-            result = self._after(effort, error)
-        except Exception as error:  # noqa: BLE001 - a full disk, or a fault of ours: it ends the job, not the row
-            self._pace.done(effort, None)
-            self._halt(error)
-            return
-        else:
-            self._pace.done(effort, None)
-        if result is not None:
-            await self._ready.put(result)
 
     def _after(self, effort: Effort, error: HfgenError) -> Result | None:
         """The row's end, or None where it is asked again, or where no row will be answered."""
@@ -222,7 +231,7 @@ class Runner:
         effort.turned_away += turned_away
         effort.failures += not turned_away
         now = asyncio.get_running_loop().time()
-        due = now + _wait(effort, error)
+        due = now + self._wait(effort, error)
         if not self._is_over(effort, error, due):
             heappush(self._waiting, (due, next(self._order), effort))
             return None
@@ -237,18 +246,17 @@ class Runner:
         tired = effort.failures >= _MOST_FAILURES or due - begun >= _PATIENCE
         return late or tired or not retryable(error) or not self._pace.may_repeat(error)
 
+    def _wait(self, effort: Effort, error: HfgenError) -> float:
+        """Seconds: what the server asks for, and full jitter on top, so that the rows do not come back all at once."""
+        longest = min(_LONGEST_WAIT, self._first_wait * 2.0 ** (effort.failures + effort.turned_away - 1))
+        return (error.retry_after or 0.0) + random.uniform(0, longest)  # noqa: S311 - jitter is no secret
+
 
 def _hopeless(error: HfgenError) -> bool:
     """Whether every other row would end in the same way."""
     if isinstance(error, ConnectionFailed):
         return error.lasting
     return isinstance(error, MissingAuth | PaymentRequired | EndpointPaused)
-
-
-def _wait(effort: Effort, error: HfgenError) -> float:
-    """Seconds: what the server asks for, and full jitter on top, so that the rows do not come back all at once."""
-    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (effort.failures + effort.turned_away - 1))
-    return (error.retry_after or 0.0) + random.uniform(0, longest)  # noqa: S311 - jitter is no secret
 
 
 async def _ended(*tasks: "asyncio.Task[object]") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing_extensions import Unpack
 
 from hfgen.batch.answer_schema import AnswerSchema
 from hfgen.batch.answerer import Answerer
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.ends import Ends, JobStopped
 from hfgen.batch.given import Given, job_of
 from hfgen.batch.job import Job
@@ -103,6 +105,7 @@ def run(
         bounds=bounds or Bounds(),
         folder=None if out is None else _folder(Path(out)),
         longest=row_timeout,
+        run=secrets.token_hex(8),
     )
     Answerer.check(setting)
     opening = engine or _here(session, concurrency)
@@ -152,7 +155,7 @@ async def _run(
         raise stopped
 
 
-async def _rows(jobs: Jobs) -> AsyncGenerator[Job, None]:
+async def _rows(jobs: Jobs) -> AsyncGenerator[Job | BadRow, None]:
     if isinstance(jobs, AsyncIterable):
         row = 0
         async for given in jobs:

@@ -22,7 +22,7 @@ class Setting:
         bounds: What a row may ask for.
         folder: Where pictures go as files; None puts their bytes into the line.
         longest: Seconds for a row from its first question on, over all repeats; None for no limit.
-        run: The name of the job, by which servers that can know a repeat from a new question.
+        run: The name of the job, by which a server may know a repeat from a new question; "" for none.
     """
 
     model: str = ""

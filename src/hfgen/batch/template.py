@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from hfgen.batch.bad_row import RowFault
+from hfgen.batch.columns import written
 from hfgen.errors import UsageError
 
 _PIECE: Final = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<column>[^{}]*)\}|(?P<stray>[{}])")
@@ -81,14 +82,8 @@ def cell_text(values: Mapping[str, Any], column: str) -> str:
         raise RowFault(f"{column}: it is {'null' if column in values else 'missing'}; every row needs it")
     if isinstance(value, bytes):
         raise RowFault(f"{column}: it holds bytes, which are no text")
-    if isinstance(value, bool | float | list | dict | tuple):
-        return _json(column, cast("object", value))
-    return str(value)  # a whole number of any length, a date, a decimal
-
-
-def _json(column: str, value: object) -> str:
     try:
-        return msgspec.json.encode(value, enc_hook=str).decode()
+        return written(cast("object", value))
     except RecursionError as error:
         raise RowFault(f"{column}: it cannot be written as JSON: {error}") from None
 

@@ -3,7 +3,6 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +23,9 @@ hfgen serve                                    on 127.0.0.1:8000, the local mode
 hfgen serve --api-base http://127.0.0.1:8080   in front of a server of yours
 OPENAI_BASE_URL=http://127.0.0.1:8000/v1       is what most clients then need
 
-Models get names, with routes that stand in for each other, in hfgen.toml (here, or HFGEN_CONFIG); [server] in it holds
-any of these flags. What the command line says wins.
+Models get names, with routes that stand in for each other, in the file of --config or HFGEN_CONFIG; [server] in it
+holds any of these flags. What the command line says wins. A hfgen.toml that merely lies in this folder is read too, but
+may not say where prompts and tokens go, nor who may call.
 
 On any other address than this machine's own it asks for an API key: HFGEN_API_KEY, several with commas between, or
 --api-key-file. In place of a key its digest may stand, `sha256:` and what `printf %s KEY | sha256sum` prints.
@@ -36,13 +36,17 @@ SIGTERM lets running answers come to their end, for --drain seconds at most.
 
 def _read_config(context: click.Context, _param: click.Parameter, given: str | None) -> Mapping[str, tuple[str, ...]]:
     """The names in the file; its settings become the flags' defaults, so that what is typed wins."""
-    from hfgen.gateway.config import find, load  # noqa: PLC0415 - for this command only
+    from hfgen.gateway.config import check_unnamed, find, here, load  # noqa: PLC0415 - for this command only
 
-    file = find(given)
-    if file is None:
+    named = find(given)
+    file = named or here()
+    if file is None or context.resilient_parsing:  # which is how a shell completes
         return {}
     flags = {opt[2:]: param for param in context.command.params for opt in param.opts if opt.startswith("--")}
     config = load(file, flags.keys() - {"config", "help"})
+    if named is None:
+        check_unnamed(file, config)
+    aside(f"settings are from {file.absolute()}")
     context.default_map = {str(flags[name].name): _several(flags[name], said) for name, said in config.server.items()}
     return config.names
 
@@ -59,7 +63,7 @@ def _several(param: click.Parameter, said: Any) -> Any:
     is_eager=True,
     callback=_read_config,
     type=click.Path(dir_okay=False),
-    help="A file of settings and of names for models; else ./hfgen.toml, else HFGEN_CONFIG.",
+    help="A file of settings and of names for models; else HFGEN_CONFIG, else ./hfgen.toml.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
@@ -97,7 +101,6 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
     listener = listen(host, port, shared=workers > 1)
     where = f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1"
     if workers > 1:
-        chosen = replace(chosen, pictures_kept=0)  # one process does not have what another made
         told = serve_many(chosen, host, listener, workers, lambda: aside(where))
         raise SystemExit(128 + told)
     app = create_app(chosen)

@@ -12,6 +12,7 @@ from hfgen.events import Event
 from hfgen.generation import Generation
 from hfgen.openai_answer import read
 from hfgen.openai_request import HEADERS, sampling, taken_by
+from hfgen.prompts.roles import with_system
 from hfgen.wire import LARGEST_TEXT, Frame, Marker, ServerKind, Target, WireRequest
 from hfgen.wire_json import request_body
 
@@ -37,7 +38,8 @@ def encode(generation: Generation, target: Target) -> WireRequest:
     body: dict[str, Any] = {
         # TGI takes any other name for a LoRA adapter's (router/src/lib.rs).
         "model": target.adapter or "tgi" if kind == "tgi" else target.model,
-        "messages": list(generation.messages),
+        # A server that may be OpenAI's own tells a developer from the system; those that render templates do not.
+        "messages": list(generation.messages if kind == "openai" else with_system(generation.messages)),
         "stream": True,
         "stream_options": {"include_usage": True},
         **sampling(generation, kind, takes),

@@ -21,7 +21,8 @@ from hfgen.gateway.meters import Meters
 from hfgen.gateway.models import model, models
 from hfgen.gateway.openapi import openapi
 from hfgen.gateway.page import PAGE
-from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
+from hfgen.gateway.picture_folder import PictureFolder
+from hfgen.gateway.picture_store import PICTURES, PicturesInMemory, PictureStore, shown
 from hfgen.gateway.prompt import prompt
 from hfgen.gateway.responses import responses
 from hfgen.gateway.settings import Settings
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=running,
     )
     app.state.upstream = Upstream(chosen, session)
-    app.state.pictures = PictureStore(chosen.pictures_kept)
+    app.state.pictures = _pictures(chosen)
     return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
 
 
@@ -87,3 +88,11 @@ def _allowance(settings: Settings) -> Allowance:
 async def health(_request: Request) -> Response:
     """Whether the process lives."""
     return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+def _pictures(settings: Settings) -> PictureStore | None:
+    if not settings.pictures_kept:
+        return None
+    if settings.pictures_folder is None:
+        return PicturesInMemory(settings.pictures_kept)
+    return PictureFolder(settings.pictures_folder, settings.pictures_kept)

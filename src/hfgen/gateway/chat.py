@@ -32,8 +32,8 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     if asked.prompt_inspect:
         await (await inspected(upstream, asked, token))(scope, receive, send)
         return
-    several = answers(upstream, asked, chat_arguments(asked, upstream.settings.bounds), token)
     answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
+    several = answers(upstream, asked, chat_arguments(asked, upstream.settings.bounds), answer_id, token)
     model = await upstream.name_of(asked.model, token)
     scope["hfgen.model"] = model[:200]
     if not asked.stream:

@@ -30,8 +30,8 @@ async def completions(scope: Scope, receive: Receive, send: Send) -> None:
     upstream: Upstream = request.app.state.upstream
     token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), TextRequest)
-    several = _all_answers(upstream, asked, token)
     answer_id, created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
+    several = _all_answers(upstream, asked, answer_id, token)
     model = await upstream.name_of(asked.model, token)
     scope["hfgen.model"] = model[:200]
     each = max(1, asked.n or 1)
@@ -51,6 +51,6 @@ async def completions(scope: Scope, receive: Receive, send: Send) -> None:
     await stream(list(zip(several, worded, strict=True)), end, fails, Outbox(send, STREAM_HEADERS), receive)
 
 
-def _all_answers(upstream: Upstream, asked: TextRequest, token: str | None) -> list[Events]:
+def _all_answers(upstream: Upstream, asked: TextRequest, answer_id: str, token: str | None) -> list[Events]:
     each = text_arguments(asked, upstream.settings.bounds)
-    return [events for arguments in each for events in answers(upstream, asked, arguments, token)]
+    return [events for arguments in each for events in answers(upstream, asked, arguments, answer_id, token)]

@@ -9,6 +9,7 @@ allow-host = ["ai.example.com"]
 """
 
 import os
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from hfgen.errors import UsageError
+from hfgen.gateway.names import route_of
 
 FILE: Final = "hfgen.toml"
+# What a file may set that nobody named.
+_HARMLESS: Final = frozenset({"port", "model", "workers", "max-tokens", "max-streams", "rpm", "timeout", "drain"})
 _TABLES: Final = ("models", "server")
 
 
@@ -36,13 +40,14 @@ class Config:
 
 
 def find(given: str | None) -> Path | None:
-    """The file that was given; else the one in this folder; else the one that HFGEN_CONFIG names; else None."""
-    if given:
-        return Path(given)
-    if Path(FILE).is_file():
-        return Path(FILE)
-    named = os.environ.get("HFGEN_CONFIG")
+    """The file that was given, else the one that HFGEN_CONFIG names; None where nobody named one."""
+    named = given or os.environ.get("HFGEN_CONFIG")
     return Path(named) if named else None
+
+
+def here() -> Path | None:
+    """The file in this folder, which nobody named."""
+    return Path(FILE) if Path(FILE).is_file() else None
 
 
 def load(file: Path, flags: Iterable[str]) -> Config:
@@ -66,6 +71,34 @@ def load(file: Path, flags: Iterable[str]) -> Config:
     _check_known(file, "server.", server, tuple(flags))
     names = {name: _routes(file, name, routes) for name, routes in _table(file, "models", said).items()}
     return Config(names, server)
+
+
+def check_unnamed(file: Path, config: Config) -> None:
+    """Let a file that merely lies in this folder say little: it may have come with somebody's project.
+
+    Where prompts and tokens go, and who may call, is not for it to say.
+
+    Raises:
+        UsageError: It says such a thing, or belongs to another user.
+    """
+    if os.name == "posix":
+        told = file.stat()
+        if told.st_uid not in (0, os.getuid()) or told.st_mode & stat.S_IWOTH:
+            raise _distrusted(file, "it is not yours alone to write")
+    for name in config.server:
+        if name not in _HARMLESS:
+            raise _distrusted(file, f"server.{name} may not be set in it")
+    for name, routes in config.names.items():
+        for word in routes:
+            if route_of(word).api_base:
+                raise _distrusted(file, f"models.{name} may not lead to a server of its own ({word})")
+
+
+def _distrusted(file: Path, why: str) -> UsageError:
+    return UsageError(
+        f"{file} lies in this folder and was not named: {why}",
+        hint=f"If you trust it: hfgen serve --config {file}",
+    )
 
 
 def _table(file: Path, name: str, said: Mapping[str, object]) -> Mapping[str, object]:

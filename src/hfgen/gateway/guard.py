@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.gateway.keys import any_equal, digest
+from hfgen.gateway.paths import own_path
 from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.settings import Limits, Settings
 from hfgen.openai_api.refusal import Refusal
@@ -101,7 +102,7 @@ class Guard:
         found = digest(key.encode("latin-1"))
         scope["hfgen.token"] = token or None
         scope["hfgen.caller"] = self._caller(found, token)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))  # as seen from where it is mounted
+        path = own_path(scope)
         if scope["method"] in _READING and (path in _OPEN or path.startswith(_OPEN_BELOW)):
             return
         if settings.keys and not any_equal(found, settings.keys):

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hfgen.gateway import task_chunks
 from hfgen.gateway.telling import CallerGone
 from hfgen.openai_api.refusal import STOPPED, Refusal
 
@@ -40,23 +41,23 @@ class Porch:
         try:
             await self._app(scope, receive, send)
         except Refusal as error:
-            await _answer(error, scope["hfgen.request_id"])(scope, receive, send)
+            await _answer(error, scope)(scope, receive, send)
         except asyncio.CancelledError:  # the gateway stops, and this request has had its time
             if scope["type"] == "http" and not scope.get("hfgen.begun"):
-                await _answer(STOPPED, scope["hfgen.request_id"])(scope, receive, send)
+                await _answer(STOPPED, scope)(scope, receive, send)
             raise
         except Exception:
             if scope["type"] != "http":
                 raise
             _log.exception("request %s failed", scope["hfgen.request_id"])
             if not scope.get("hfgen.begun"):
-                await _answer(_FAILED, scope["hfgen.request_id"])(scope, receive, send)
+                await _answer(_FAILED, scope)(scope, receive, send)
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """A refusal in OpenAI's form."""
+    """A refusal, in the form of the request."""
     assert isinstance(error, Refusal)  # noqa: S101 - registered for nothing else
-    return _answer(error, request.scope["hfgen.request_id"])
+    return _answer(error, request.scope)
 
 
 async def no_route(request: Request, error: Exception) -> Response:
@@ -81,6 +82,8 @@ HANDLERS = {Refusal: refused, ClientDisconnect: nobody_hears, HTTPException: no_
 _FAILED: Final = Refusal(500, "the gateway failed; its log has more under this request's id", code="internal_error")
 
 
-def _answer(error: Refusal, request_id: str) -> Response:
+def _answer(error: Refusal, scope: Scope) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": f"{max(1, round(error.retry_after))}"}
-    return Response(error.body(request_id), error.status, headers, "application/json")
+    request_id: str = scope["hfgen.request_id"]
+    body = task_chunks.refused(error, request_id) if task_chunks.is_asked(scope) else error.body(request_id)
+    return Response(body, error.status, headers, "application/json")

@@ -4,11 +4,13 @@ from typing import Final
 
 from starlette.types import Scope
 
+LEFT_OUT: Final = "X-Hfgen-Left-Out"
+"""Names the options that an answer was made without, where its form has no place for them."""
 Headers = list[tuple[bytes, bytes]]
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 # What a page of another origin may read beside the body.
-_EXPOSED: Final = (b"access-control-expose-headers", b"x-request-id, retry-after")
+_EXPOSED: Final = (b"access-control-expose-headers", b"x-request-id, retry-after, x-hfgen-left-out")
 
 
 def completed(headers: Headers, scope: Scope) -> Headers:

@@ -1,18 +1,20 @@
 """`POST /v1/images/generations`."""
 
 import time
-from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
+from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from hfgen.errors import UsageError
+from hfgen.errors import HfgenError, UsageError
 from hfgen.events import ImageResponse
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
-from hfgen.gateway.picture_store import PICTURES, PictureStore
+from hfgen.gateway.picture_store import PICTURES, PictureStore, kept
 from hfgen.gateway.telling import Events, gathered, stream
+from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.hub.catalogue import DEFAULT_IMAGE_MODEL
 from hfgen.openai_api.arguments import image_arguments
@@ -33,13 +35,19 @@ async def images(scope: Scope, receive: Receive, send: Send) -> None:
     upstream: Upstream = request.app.state.upstream
     asked = read(await request.body(), ImageRequest)
     scope["hfgen.model"] = (asked.model or "")[:200]
+    store = _store(request, asked)
     events = paint(upstream, asked, scope.get("hfgen.token"))
-    wording = ImageEvents(int(time.time()), _address_of(request, asked))
+    if store is not None:
+        events = kept(events, store, str(request.base_url).rstrip("/") + PICTURES)
+    wording = ImageEvents(int(time.time()), address_of=None if store is None else attrgetter("source_url"))
+    request_id: str = scope.get("hfgen.request_id", "")
     if not asked.stream:
-        body = wording.whole((await gathered([events], receive))[0])
+        failed: list[HfgenError] = []
+        told = (await gathered([_what_comes(events, failed)], receive))[0]
+        body = wording.whole(told, refusal(failed[0]).said(request_id) if failed else None)
         await Response(body, media_type="application/json")(scope, receive, send)
         return
-    fails = partial(fault, request_id=scope.get("hfgen.request_id", ""))
+    fails = partial(fault, request_id=request_id)
     await stream([(events, wording)], lambda: DONE, fails, Outbox(send, STREAM_HEADERS), receive)
 
 
@@ -52,19 +60,33 @@ def paint(upstream: Upstream, asked: ImageRequest, token: str | None) -> Events:
     arguments = image_arguments(asked, upstream.settings.bounds)
     model = asked.model or ("" if upstream.settings.api_base else DEFAULT_IMAGE_MODEL)
     try:
-        return upstream.answer(model, arguments, token)
+        return upstream.answer(model, arguments, token, About(choices=arguments["n"], stream=bool(asked.stream)))
     except UsageError as error:
         raise refusal(error) from error
 
 
-def _address_of(request: Request, asked: ImageRequest) -> Callable[[ImageResponse], str] | None:
-    store: PictureStore = request.app.state.pictures
+async def _what_comes(events: Events, failed: list[HfgenError]) -> Events:
+    """The events; once a picture has come, an error is but their end: what was made, and paid for, is handed out."""
+    came = False
+    async with aclosing(events):
+        try:
+            async for event in events:
+                came = came or isinstance(event, ImageResponse)
+                yield event
+        except HfgenError as error:
+            if not came:
+                raise
+            failed.append(error)
+
+
+def _store(request: Request, asked: ImageRequest) -> PictureStore | None:
+    """Where the pictures go whose addresses were asked for; None where their bytes were."""
+    store: PictureStore | None = request.app.state.pictures
     match asked.response_format:
         case None | "b64_json":
             return None
-        case "url" if store.most:
-            base = str(request.base_url).rstrip("/") + PICTURES
-            return lambda picture: base + store.put(picture.media)
+        case "url" if store is not None:
+            return store
         case "url":
             raise _refused("response_format", "this gateway keeps no pictures to be fetched; ask for b64_json")
         case _:

@@ -36,6 +36,14 @@ class ErrorAnswer(msgspec.Struct):
     error: ErrorDetail
 
 
+class TaskError(msgspec.Struct):
+    """An error, as Hugging Face's task form has it."""
+
+    error: str
+    error_type: str = ""
+    request_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """One route; `body` is the type of its request, `says` the media types of its answer."""
@@ -73,7 +81,7 @@ async def openapi(_request: Request) -> Response:
 def document() -> bytes:
     """The description as JSON (OpenAPI 3.1)."""
     bodies = [route.body for route in ROUTES if route.body]
-    kinds: list[type[msgspec.Struct]] = [*dict.fromkeys(bodies), ErrorAnswer]
+    kinds: list[type[msgspec.Struct]] = [*dict.fromkeys(bodies), ErrorAnswer, TaskError]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(kinds, schemas, strict=True))
     paths: dict[str, Any] = {}
@@ -90,7 +98,8 @@ def document() -> bytes:
 
 
 def _operation(route: Described, schema_of: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
-    error = {"description": "What is wrong.", "content": {_JSON: {"schema": schema_of[ErrorAnswer]}}}
+    form = TaskError if route.body is TaskRequest else ErrorAnswer
+    error = {"description": "What is wrong.", "content": {_JSON: {"schema": schema_of[form]}}}
     said: dict[str, Any] = {
         "summary": route.summary,
         "responses": {

@@ -1,20 +1,25 @@
-"""Pictures that are fetched by an address: kept in memory for an hour, under names that nobody can guess."""
+"""Pictures that are fetched by an address: kept for an hour, in bounds, under names that nobody can guess."""
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from contextlib import aclosing
+from typing import Final, NamedTuple, Protocol
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hfgen.events import ImageResponse
+from hfgen.gateway.telling import Events
 from hfgen.media import Media
 from hfgen.openai_api.refusal import Refusal
 
 PICTURES: Final = "/v1/images/files/"
 """Below this they are."""
-_HOUR: Final = 3600.0
+HOUR: Final = 3600.0
 # Whatever the bytes are, a browser runs nothing in them.
 AS_A_PICTURE: Final = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -22,13 +27,30 @@ AS_A_PICTURE: Final = {
 }
 
 
+class PictureStore(Protocol):
+    """Where they are: the oldest go first where there are too many."""
+
+    async def put(self, media: Media) -> str:
+        """Keep a picture; its name is 128 random bits, and the ending of its type."""
+        ...
+
+    async def get(self, name: str) -> Media | None:
+        """The picture of this name, None where it is not kept, or no longer."""
+        ...
+
+
+def new_name(media: Media) -> str:
+    """A name that nobody can guess."""
+    return f"{secrets.token_hex(16)}{media.extension}"
+
+
 class _Kept(NamedTuple):
     media: Media
     since: float
 
 
-class PictureStore:
-    """The oldest go first where there are too many.
+class PicturesInMemory:
+    """Of one process.
 
     Args:
         most: Bytes of all pictures together.
@@ -36,23 +58,24 @@ class PictureStore:
         clock: Seconds that only ever grow.
     """
 
-    def __init__(self, most: int, lifetime: float = _HOUR, clock: Callable[[], float] = time.monotonic) -> None:
-        self.most = most
+    def __init__(self, most: int, lifetime: float = HOUR, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
         self._lifetime = lifetime
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._size = 0
 
-    def put(self, media: Media) -> str:
-        """Keep a picture; its name is 128 random bits, and the ending of its type."""
-        name = f"{secrets.token_hex(16)}{media.extension}"
+    async def put(self, media: Media) -> str:
+        """Keep a picture."""
+        name = new_name(media)
         self._kept[name] = _Kept(media, self._clock())
         self._size += len(media.data)
         self._tidy()
+        asyncio.get_running_loop().call_later(self._lifetime, self._tidy)  # also where nobody asks for any again
         return name
 
-    def get(self, name: str) -> Media | None:
-        """The picture of this name, None where it is no longer kept."""
+    async def get(self, name: str) -> Media | None:
+        """The picture of this name."""
         self._tidy()
         kept = self._kept.get(name)
         return kept.media if kept else None
@@ -61,9 +84,19 @@ class PictureStore:
         old = self._clock() - self._lifetime
         while self._kept:
             first = next(iter(self._kept.values()))
-            if self._size <= self.most and first.since > old:
+            if self._size <= self._most and first.since > old:
                 return
             self._size -= len(self._kept.popitem(last=False)[1].media.data)
+
+
+async def kept(events: Events, store: PictureStore, base: str) -> Events:
+    """The same events, each picture with the address below `base` that it can be fetched from."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, ImageResponse):
+                yield replace(event, source_url=base + await store.put(event.media))
+            else:
+                yield event
 
 
 async def shown(request: Request) -> Response:
@@ -72,7 +105,8 @@ async def shown(request: Request) -> Response:
     Raises:
         Refusal: It is not kept, or no longer.
     """
-    media = request.app.state.pictures.get(request.path_params["name"])
+    store: PictureStore | None = request.app.state.pictures
+    media = await store.get(request.path_params["name"]) if store else None
     if media is None:
         raise Refusal(404, "no such picture; each is kept for an hour at most", code="no_such_picture")
     return Response(media.data, headers=AS_A_PICTURE, media_type=media.media_type)

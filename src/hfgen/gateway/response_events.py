@@ -18,6 +18,7 @@ from hfgen.events import (
     Usage,
 )
 from hfgen.gateway.response_items import Call, Told, Words
+from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -42,6 +43,7 @@ class ResponseEvents:
         self._speaking: Words | None = None
         self._calls: dict[int, Call] = {}
         self._finish: Finish = "stop"
+        self._left_out: dict[str, Any] = {}
         self._state = "in_progress"
         self.usage: Usage | None = None
 
@@ -69,7 +71,7 @@ class ResponseEvents:
         self._state = "failed"
         code = "rate_limit_exceeded" if refused.status == 429 else "server_error"  # noqa: PLR2004
         failed = {**self.response(), "error": {"code": code, "message": refused.message}}
-        error = msgspec.json.decode(refused.body(request_id))["error"]
+        error = refused.said(request_id)
         said = {"code": error["code"], "message": refused.message, "param": refused.param, "error": error}
         told = [*began, (None, ("response.failed", {"response": failed})), (None, ("error", said))]
         return b"".join(self._worded(*each) for each in told)
@@ -84,6 +86,7 @@ class ResponseEvents:
             "incomplete_details": {"reason": why} if why else None,
             "output": [item.item() for item in self._items],
             "usage": usage_of(self.usage or Usage()) if self._state in ("completed", "incomplete") else None,
+            **self._left_out,
         }
 
     def _tell(self, event: Event) -> Iterator[Placed]:
@@ -104,6 +107,7 @@ class ResponseEvents:
                     self._speaking.weighed(event.tokens)
             case FinishReason():
                 self._finish = event.reason
+                self._left_out = left_out_of([[event]])
             case Usage():
                 self.usage = event
             case _:

@@ -7,6 +7,7 @@ from hfgen.gateway.response_schema import Item, Part, ResponsesRequest, TextForm
 from hfgen.openai_api.bounds import Bounds
 from hfgen.openai_api.conversation import checked
 from hfgen.openai_api.refusal import Refusal
+from hfgen.openai_api.tool_choice import chosen
 
 _LOGPROBS: Final = "message.output_text.logprobs"
 _STATE: Final = {
@@ -34,11 +35,12 @@ def arguments(asked: ResponsesRequest, bounds: Bounds) -> dict[str, Any]:
         "max_tokens": ceiling if most is None else most if ceiling is None else min(most, ceiling),
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        "strict": asked.strict,
         "response_format": _response_format(asked.text.format if asked.text else None),
     }
     if asked.tools:
-        found["tools"] = [_tool(index, tool) for index, tool in enumerate(asked.tools)]
-        found["tool_choice"] = _tool_choice(asked.tool_choice)
+        tools = [_tool(index, tool) for index, tool in enumerate(asked.tools)]
+        found |= chosen(tools, _tool_choice(asked.tool_choice))
         if asked.parallel_tool_calls is not None:
             found["extra_data"] = {"parallel_tool_calls": asked.parallel_tool_calls}
     if asked.top_logprobs or _LOGPROBS in (asked.include or ()):
@@ -132,8 +134,13 @@ def _tool(index: int, tool: Tool) -> dict[str, Any]:
 def _tool_choice(choice: str | ToolChoice | None) -> str | dict[str, Any] | None:
     if choice is None or isinstance(choice, str):
         return choice
+    if choice.type == "allowed_tools":
+        allowed = [
+            {"function": {"name": tool.get("name")}} for tool in choice.tools or () if tool.get("type") == "function"
+        ]
+        return {"type": choice.type, "allowed_tools": {"mode": choice.mode or "auto", "tools": allowed}}
     if choice.type != "function" or not choice.name:
-        raise _refused("tool_choice", "it is auto, none, required, or a function by its name")
+        raise _refused("tool_choice", "it is auto, none, required, a function by its name, or allowed_tools")
     return {"type": "function", "function": {"name": choice.name}}
 
 

@@ -38,10 +38,12 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolChoice(msgspec.Struct, frozen=True):
-    """The one tool that has to be called."""
+    """The one tool that has to be called, or those that may be (types/responses/tool_choice_allowed.py)."""
 
     type: str
     name: str | None = None
+    mode: str | None = None
+    tools: list[dict[str, Any]] | None = None
 
 
 class TextForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,3 +83,4 @@ class ResponsesRequest(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str | dict[str, Any] | None = None
     previous_response_id: str | None = None
     prompt: dict[str, Any] | None = None
+    strict: bool | None = None

@@ -16,6 +16,7 @@ from hfgen.gateway.response_events import ResponseEvents
 from hfgen.gateway.response_input import arguments
 from hfgen.gateway.response_schema import ResponsesRequest
 from hfgen.gateway.telling import gathered, stream
+from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.openai_api.refusal import refusal
 from hfgen.openai_api.schema import read
@@ -32,13 +33,14 @@ async def responses(scope: Scope, receive: Receive, send: Send) -> None:
     upstream: Upstream = request.app.state.upstream
     token: str | None = scope.get("hfgen.token")
     asked = read(await request.body(), ResponsesRequest)
+    about = About(f"resp_{secrets.token_hex(24)}", stream=bool(asked.stream))
     try:
-        events = upstream.answer(asked.model or "", arguments(asked, upstream.settings.bounds), token)
+        events = upstream.answer(asked.model or "", arguments(asked, upstream.settings.bounds), token, about)
     except UsageError as error:
         raise refusal(error) from error
     model = await upstream.name_of(asked.model, token)
     scope["hfgen.model"] = model[:200]
-    wording = ResponseEvents(_head(asked, model))
+    wording = ResponseEvents(_head(about.answer_id, asked, model))
     if asked.stream:
         fails = partial(wording.fault, request_id=scope.get("hfgen.request_id", ""))
         await stream([(events, wording)], wording.end, fails, Outbox(send, STREAM_HEADERS), receive)
@@ -50,11 +52,11 @@ async def responses(scope: Scope, receive: Receive, send: Send) -> None:
     await Response(body, media_type="application/json")(scope, receive, send)
 
 
-def _head(asked: ResponsesRequest, model: str) -> dict[str, Any]:
+def _head(answer_id: str, asked: ResponsesRequest, model: str) -> dict[str, Any]:
     """What a response repeats of its request (openai-python types/responses/response.py)."""
     form = (asked.text.format if asked.text else None) or {"type": "text"}
     return {
-        "id": f"resp_{secrets.token_hex(24)}",
+        "id": answer_id,
         "object": "response",
         "created_at": int(time.time()),
         "model": model,

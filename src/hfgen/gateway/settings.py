@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hfgen.gateway.keys import as_digests
 from hfgen.limits import Limits as Patience
@@ -49,6 +50,8 @@ class Settings:
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
         pictures_kept: Bytes of pictures that are kept for an hour for whoever asks for their address; 0 for none.
+        pictures_folder: Where they are kept, so that several processes can serve them; None for the memory of one.
+            Nobody else may write into it, and whoever made it deletes it.
         image_urls: Pictures in conversations may be named by an address, which the server behind then fetches.
         limits: What a caller may ask for at most.
         patience: How long the server behind may be silent before the gateway asks it again, or gives up.
@@ -66,6 +69,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
     pictures_kept: int = 256 * 2**20
+    pictures_folder: Path | None = None
     image_urls: bool = False
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)

@@ -9,7 +9,10 @@ from typing import Final
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_CHOICES: Final = "gen_ai.request.choice.count"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
 REQUEST_STOP: Final = "gen_ai.request.stop_sequences"
+RESPONSE_ID: Final = "gen_ai.response.id"
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
@@ -27,6 +30,13 @@ METHOD: Final = "http.request.method"
 ROUTE: Final = "http.route"
 STATUS: Final = "http.response.status_code"
 REQUEST_ID: Final = "hfgen.request_id"
+OF_WHICH_KIND: Final = "gen_ai.token.type"
+# Of figures.
+OPERATION_SECONDS: Final = "gen_ai.client.operation.duration"
+SERVED_SECONDS: Final = "gen_ai.server.request.duration"
+TIME_TO_FIRST: Final = "gen_ai.server.time_to_first_token"
+TIME_FOR_EACH: Final = "gen_ai.server.time_per_output_token"
+TOKENS: Final = "gen_ai.client.token.usage"
 
 # Arguments of `create_async_generator`, and what the conventions call them.
 REQUEST: Final = {

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, assert_never
 
 import msgspec
+from starlette.types import Scope
 
 from hfgen.events import (
     Event,
@@ -20,10 +21,14 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
+from hfgen.gateway.paths import own_path
+from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
 _UNKNOWN: Final = -1
+_ERROR_TYPES: Final = {400: "validation", 413: "validation", 422: "validation", 429: "overloaded", 503: "overloaded"}
+_SERVER_FAULT: Final = 500
 
 
 class TaskChunks:
@@ -39,6 +44,7 @@ class TaskChunks:
         self._seed = seed
         self._index = 0
         self._reason = "eos_token"
+        self._left_out: dict[str, list[str]] = {}
         self.usage: Usage | None = None
 
     def chunk(self, event: Event) -> bytes:
@@ -53,6 +59,7 @@ class TaskChunks:
                 return b""
             case FinishReason():
                 self._reason = _reason(event)
+                self._left_out = left_out_of([[event]])
                 return b""
             case Logprobs() | ToolCallDelta() | ImageResponse() | Progress() | Resumed():
                 return b""
@@ -67,6 +74,7 @@ class TaskChunks:
             "generated_tokens": usage.completion_tokens,
             "input_length": usage.prompt_tokens,
             "seed": self._seed,
+            **self._left_out,
         }
         return self._event("", special=True, generated_text="".join(self._pieces), details=details)
 
@@ -87,6 +95,22 @@ def fault(refused: Refusal, request_id: str) -> bytes:
     """An error after the first byte, as TGI sends it."""
     said = {"error": refused.message, "error_type": "generation", "request_id": request_id}
     return b"data:" + _encode(said) + b"\n\n"
+
+
+def refused(error: Refusal, request_id: str) -> bytes:
+    """The body of an error before the first byte, as TGI has it: text, and a type where clients have a class for it.
+
+    What a key or an address is at fault for has no type, as at the Hub (huggingface_hub inference/_common.py).
+    """
+    kind = _ERROR_TYPES.get(error.status, "generation" if error.status >= _SERVER_FAULT else None)
+    said = {"error": error.message, "request_id": request_id}
+    return _encode(said if kind is None else {**said, "error_type": kind})
+
+
+def is_asked(scope: Scope) -> bool:
+    """Whether a request is in this form, by its address alone: it may be refused before any route."""
+    path = own_path(scope)
+    return scope["method"] == "POST" and (path == "/" or path.startswith("/models/"))
 
 
 def whole(events: Sequence[Event], prefix: str = "", seed: int | None = None, *, details: bool = False) -> bytes:

@@ -22,6 +22,7 @@ class TaskParameters(msgspec.Struct, frozen=True, kw_only=True):
     repetition_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
+    strict: bool | None = None
     stop: list[str] | None = None
     stop_sequences: list[str] | None = None
     do_sample: bool | None = None

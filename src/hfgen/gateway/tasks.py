@@ -4,6 +4,7 @@ What is asked for, a text or a picture, is told by the `Accept` header, as huggi
 that only one of the two has.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import UsageError
-from hfgen.events import ImageResponse
+from hfgen.events import Event, ImageResponse
+from hfgen.gateway.heads import LEFT_OUT
 from hfgen.gateway.images import paint
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.picture_store import AS_A_PICTURE
@@ -20,12 +22,14 @@ from hfgen.gateway.settings import Limits
 from hfgen.gateway.task_chunks import TaskChunks, fault, whole
 from hfgen.gateway.task_schema import Grammar, TaskParameters, TaskRequest
 from hfgen.gateway.telling import Events, gathered, stream
+from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
+from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal, refusal
 from hfgen.openai_api.schema import ImageRequest, read
 
 _LONGEST: Final = 100  # tokens: what TGI writes where nobody says
-_AS_THEY_ARE: Final = ("temperature", "top_p", "top_k", "seed", "repetition_penalty", "frequency_penalty")
+_AS_THEY_ARE: Final = ("temperature", "top_p", "top_k", "seed", "repetition_penalty", "frequency_penalty", "strict")
 _OF_PICTURES: Final = ("width", "height", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler")
 _NOT_HERE: Final = ("adapter_id", "decoder_input_details", "top_n_tokens", "truncate", "typical_p", "watermark")
 
@@ -47,11 +51,12 @@ async def tasks(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _text(request: Request, asked: TaskRequest, given: TaskParameters, send: Send) -> None:
     prefix = asked.inputs if given.return_full_text else ""
-    events = _continued(request, asked.inputs, given)
+    events = _continued(request, asked, given)
     if not asked.stream:
         told = (await gathered([events], request.receive))[0]
         body = whole(told, prefix, given.seed, details=bool(given.details))
-        await Response(body, media_type="application/json")(request.scope, request.receive, send)
+        said = Response(body, headers=_left_out(told), media_type="application/json")
+        await said(request.scope, request.receive, send)
         return
     wording = TaskChunks(prefix, given.seed)
     fails = partial(fault, request_id=request.scope.get("hfgen.request_id", ""))
@@ -60,22 +65,31 @@ async def _text(request: Request, asked: TaskRequest, given: TaskParameters, sen
 
 async def _picture(request: Request, asked: TaskRequest, given: TaskParameters, send: Send) -> None:
     options = {name: getattr(given, name) for name in _OF_PICTURES}
-    wanted = ImageRequest(prompt=asked.inputs, model=_model(request), seed=given.seed, **options)
+    wanted = ImageRequest(prompt=asked.inputs, model=_model(request), seed=given.seed, strict=given.strict, **options)
     events = paint(request.app.state.upstream, wanted, request.scope.get("hfgen.token"))
-    for event in (await gathered([events], request.receive))[0]:
+    told = (await gathered([events], request.receive))[0]
+    for event in told:
         if isinstance(event, ImageResponse):
-            made = Response(event.media.data, headers=AS_A_PICTURE, media_type=event.media.media_type)
+            headers = {**AS_A_PICTURE, **_left_out(told)}
+            made = Response(event.media.data, headers=headers, media_type=event.media.media_type)
             await made(request.scope, request.receive, send)
             return
     raise Refusal(502, "the model ended without a picture", code="no_picture")
 
 
-def _continued(request: Request, inputs: str, given: TaskParameters) -> Events:
+def _left_out(told: Iterable[Event]) -> dict[str, str]:
+    """The options that the answer was made without, in a header: a picture and TGI's list have no place for them."""
+    names = left_out_of([told]).get("left_out")
+    return {LEFT_OUT: ", ".join(names)} if names else {}
+
+
+def _continued(request: Request, asked: TaskRequest, given: TaskParameters) -> Events:
     upstream: Upstream = request.app.state.upstream
     arguments = _arguments(given, upstream.settings.limits)
     token: str | None = request.scope.get("hfgen.token")
+    about = About(stream=bool(asked.stream))
     try:
-        return upstream.answer(_model(request), {"messages": [], "prompt": inputs, **arguments}, token)
+        return upstream.answer(_model(request), {"messages": [], "prompt": asked.inputs, **arguments}, token, about)
     except UsageError as error:
         raise refusal(error) from error
 

@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: one for each request, and within it one for each answer, all its retries included.
+"""OpenTelemetry: a span for each request, and within it one for each answer, all its retries included; and figures.
 
 Without opentelemetry-api, or without an SDK that somebody has set up (`opentelemetry-instrument hfgen serve`), nothing
 is traced and nothing is paid. Prompts and answers are left out unless the conventions' own variable asks for them.
@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hfgen.errors import HfgenError
 from hfgen.events import Event, FinishReason, Progress, Usage
-from hfgen.gateway import span_names as names
+from hfgen.gateway import span_names as names, telemetry_figures
+from hfgen.gateway.telemetry_figures import Outcome
 from hfgen.gateway.telling import Events
+from hfgen.gateway.tracing import About
 from hfgen.messages import text_of
 from hfgen.version import __version__
 
@@ -28,8 +30,10 @@ _SERVER_FAULT: Final = 500
 
 
 def is_on() -> bool:
-    """Whether somebody listens."""
-    return not isinstance(trace.get_tracer_provider(), (trace.ProxyTracerProvider, trace.NoOpTracerProvider))
+    """Whether somebody listens, to spans or to figures."""
+    return telemetry_figures.is_on() or not isinstance(
+        trace.get_tracer_provider(), (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
+    )
 
 
 def _tracer() -> trace.Tracer:
@@ -73,40 +77,77 @@ class Traced:
                     span.update_name(f"{scope['method']} {route}")
 
 
-async def traced(events: Events, model: str, asked: Mapping[str, Any], api_base: str) -> Events:
-    """The same events, with a span around them.
+async def traced(events: Events, model: str, asked: Mapping[str, Any], api_base: str, about: About) -> Events:
+    """The same events, with a span around them, and counted when they end.
 
     Args:
         events: Of one answer.
         model: As the caller names it.
         asked: Arguments of `create_async_generator`.
         api_base: The server that answers, "" for Hugging Face or the local engine.
+        about: What else is told.
     """
     operation = _operation(asked)
-    begun = time.perf_counter()
-    attributes = _request(operation, model, asked, api_base)
+    attributes = _request(operation, model, asked, api_base, about)
     span = _tracer().start_span(f"{operation} {model}".strip(), kind=SpanKind.CLIENT, attributes=attributes)
-    said: list[str] | None = [] if _captures() else None
-    first = True
+    answer = _Answer(span, [] if _captures() else None)
     try:
         async with aclosing(events):
             async for event in events:
-                if first and not isinstance(event, Progress):
-                    first = False
-                    span.set_attribute(names.FIRST_CHUNK, round(time.perf_counter() - begun, 6))
-                _note(span, event)
-                if said is not None and isinstance(event, str):
-                    said.append(event)
+                answer.note(event)
                 yield event
     except HfgenError as error:
-        span.set_attribute(names.ERROR, type(error).__name__)
+        answer.error = type(error).__name__
+        span.set_attribute(names.ERROR, answer.error)
         span.set_status(StatusCode.ERROR, error.message)
         raise
     finally:
-        if said is not None:
+        if answer.said is not None:
             span.set_attribute(names.INPUT_MESSAGES, _input(asked))
-            span.set_attribute(names.OUTPUT_MESSAGES, _messages([("assistant", "".join(said))]))
+            span.set_attribute(names.OUTPUT_MESSAGES, _messages([("assistant", "".join(answer.said))]))
         span.end()
+        if telemetry_figures.is_on():
+            telemetry_figures.record(attributes, answer.outcome())
+
+
+class _Answer:
+    """What is noted of an answer while it comes.
+
+    Args:
+        span: Its own.
+        said: Where its text goes, None where nobody asked for it.
+    """
+
+    def __init__(self, span: Span, said: list[str] | None) -> None:
+        self._span = span
+        self.said = said
+        self.error = ""
+        self._begun = time.perf_counter()
+        self._first: float | None = None
+        self._usage: Usage | None = None
+        self._end: FinishReason | None = None
+
+    def note(self, event: Event) -> None:
+        if self._first is None and not isinstance(event, Progress):
+            self._first = time.perf_counter() - self._begun
+            self._span.set_attribute(names.FIRST_CHUNK, round(self._first, 6))
+        match event:
+            case str():
+                if self.said is not None:
+                    self.said.append(event)
+            case Usage():
+                self._usage = event
+                self._span.set_attributes(_usage(event))
+            case FinishReason():
+                self._end = event
+                self._span.set_attribute(names.FINISH_REASONS, [event.reason])
+                self._span.set_attribute(names.RESPONSE_MODEL, event.model)
+            case _:
+                pass  # what else comes is the answer itself
+
+    def outcome(self) -> Outcome:
+        seconds = time.perf_counter() - self._begun
+        return Outcome(seconds, self._first, self._usage, self._end, self.error)
 
 
 def _operation(asked: Mapping[str, Any]) -> str:
@@ -115,7 +156,7 @@ def _operation(asked: Mapping[str, Any]) -> str:
     return "text_completion" if asked.get("prompt") is not None else "chat"
 
 
-def _request(operation: str, model: str, asked: Mapping[str, Any], api_base: str) -> dict[str, Any]:
+def _request(operation: str, model: str, asked: Mapping[str, Any], api_base: str, about: About) -> dict[str, Any]:
     server = urlsplit(api_base)
     found = {named: asked.get(name) for name, named in names.REQUEST.items()}
     stop = asked.get("stop")
@@ -123,6 +164,9 @@ def _request(operation: str, model: str, asked: Mapping[str, Any], api_base: str
         names.OPERATION: operation,
         names.PROVIDER: "openai" if api_base else "huggingface",  # the form that a server of one's own is asked in
         names.REQUEST_MODEL: model or None,
+        names.REQUEST_CHOICES: about.choices if about.choices > 1 else None,
+        names.REQUEST_STREAM: about.stream or None,
+        names.RESPONSE_ID: about.answer_id or None,
         names.REQUEST_STOP: [stop] if isinstance(stop, str) else stop,
         names.OUTPUT_TYPE: "image" if operation == "generate_content" else "text",
         names.ADDRESS: server.hostname,
@@ -131,18 +175,13 @@ def _request(operation: str, model: str, asked: Mapping[str, Any], api_base: str
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _note(span: Span, event: Event) -> None:
-    match event:
-        case Usage():
-            span.set_attribute(names.INPUT_TOKENS, event.prompt_tokens)
-            span.set_attribute(names.OUTPUT_TOKENS, event.completion_tokens)
-            span.set_attribute(names.CACHED_TOKENS, event.cached_tokens)
-            span.set_attribute(names.REASONING_TOKENS, event.reasoning_tokens)
-        case FinishReason():
-            span.set_attribute(names.FINISH_REASONS, [event.reason])
-            span.set_attribute(names.RESPONSE_MODEL, event.model)
-        case _:
-            pass  # what else comes is the answer itself
+def _usage(usage: Usage) -> dict[str, int]:
+    return {
+        names.INPUT_TOKENS: usage.prompt_tokens,
+        names.OUTPUT_TOKENS: usage.completion_tokens,
+        names.CACHED_TOKENS: usage.cached_tokens,
+        names.REASONING_TOKENS: usage.reasoning_tokens,
+    }
 
 
 def _captures() -> bool:

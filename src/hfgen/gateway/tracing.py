@@ -9,9 +9,23 @@ from starlette.types import ASGIApp
 from hfgen.gateway.telling import Events
 
 
+class About(NamedTuple):
+    """What is told of an answer beside what was asked.
+
+    Attributes:
+        answer_id: As the caller gets it, "" where its form has none.
+        choices: How many answers were asked for.
+        stream: Whether it is streamed.
+    """
+
+    answer_id: str = ""
+    choices: int = 1
+    stream: bool = False
+
+
 class _Telemetry(NamedTuple):
     traced_app: Callable[[ASGIApp], ASGIApp]
-    traced: Callable[[Events, str, Mapping[str, Any], str], Events]
+    traced: Callable[[Events, str, Mapping[str, Any], str, About], Events]
     is_on: Callable[[], bool]
 
 
@@ -21,12 +35,12 @@ def with_spans(app: ASGIApp) -> ASGIApp:
     return app if telemetry is None else telemetry.traced_app(app)
 
 
-def in_span(events: Events, model: str, asked: Mapping[str, Any], api_base: str) -> Events:
+def in_span(events: Events, model: str, asked: Mapping[str, Any], api_base: str, about: About) -> Events:
     """The events of an answer, in a span; arguments as for `telemetry.traced`."""
     telemetry = _telemetry()
     if telemetry is None or not telemetry.is_on():
         return events
-    return telemetry.traced(events, model, asked, api_base)
+    return telemetry.traced(events, model, asked, api_base, about)
 
 
 @functools.cache

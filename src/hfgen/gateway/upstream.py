@@ -10,7 +10,7 @@ from hfgen.events import Progress
 from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
-from hfgen.gateway.tracing import in_span
+from hfgen.gateway.tracing import About, in_span
 from hfgen.generation import generation
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
 from hfgen.hub.client import find_token
@@ -23,6 +23,7 @@ from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
 _AT_FAULT: Final = (UsageError, PromptError, BadRequest)  # the request, and not the route
+_NOTHING_MORE: Final = About()
 _log: Final = logging.getLogger("hfgen.gateway")
 
 
@@ -38,13 +39,16 @@ class Upstream:
         self.settings = settings
         self.session = session
 
-    def answer(self, model: str, asked: Mapping[str, Any], token: str | None = None) -> Events:
+    def answer(
+        self, model: str, asked: Mapping[str, Any], token: str | None = None, about: About = _NOTHING_MORE
+    ) -> Events:
         """The events that answer one request.
 
         Args:
             model: As the caller names it, "" for the gateway's own choice.
             asked: Arguments of `create_async_generator`.
             token: The caller's own Hugging Face token, where callers bring one.
+            about: What a span says of it beside what was asked.
 
         Raises:
             UsageError: An argument that is impossible.
@@ -54,7 +58,7 @@ class Upstream:
         events = answers[0] if len(answers) == 1 else _first_that_answers(answers)
         if is_foreign_path(model, self.settings.names):
             events = self._if_listed(model, events, token)
-        return in_span(events, model or self.settings.model, asked, next(iter(self.settings.api_base), ""))
+        return in_span(events, model or self.settings.model, asked, next(iter(self.settings.api_base), ""), about)
 
     async def name_of(self, model: str | None, token: str | None = None) -> str:
         """What an answer calls its model: as the caller named it, else the one that answers a request without a name.

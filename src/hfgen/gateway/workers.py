@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import multiprocessing.synchronize
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -12,8 +13,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -22,12 +24,14 @@ from prometheus_client import multiprocess as figures_of_all
 from hfgen.errors import HfgenError, UsageError
 from hfgen.gateway.app import create_app
 from hfgen.gateway.meters import WORKERS_FOLDER
+from hfgen.gateway.picture_folder import PictureFolder
 from hfgen.gateway.server import WAITING, listen, serve
 from hfgen.gateway.settings import Settings
 
 _START: Final = multiprocessing.get_context("spawn")  # a fork would share an event loop's leftovers
 _BREATH: Final = 1.0  # seconds before a worker that died is started again
 _LOOK: Final = 0.1  # seconds between looks at the workers
+_TIDY: Final = 60.0  # seconds between looks for pictures that are too old
 _GRACE: Final = 5.0  # seconds beyond the drain, for what comes after the last answer
 _log: Final = logging.getLogger("hfgen.gateway")
 
@@ -58,18 +62,22 @@ def serve_many(settings: Settings, host: str, held: socket.socket, count: int, a
     Raises:
         UsageError: One of them could not begin, and said why.
     """
-    place = _Place(settings, host, held.getsockname()[1], _START.Semaphore(0))
-    with held, _until_told() as told, tempfile.TemporaryDirectory(prefix="hfgen-") as figures:
+    with (
+        held,
+        _until_told() as told,
+        tempfile.TemporaryDirectory(prefix="hfgen-figures-") as figures,
+        tempfile.TemporaryDirectory(prefix="hfgen-pictures-") as pictures,
+    ):
         os.environ[WORKERS_FOLDER] = figures
+        settings = replace(settings, pictures_folder=Path(pictures))  # one process has not what another made
+        place = _Place(settings, host, held.getsockname()[1], _START.Semaphore(0))
         workers = [_started(place) for _ in range(count)]
         try:
             if _all_up(place, workers, told):
                 announce()
             elif not told:
                 raise UsageError("a worker could not begin; it has said why")
-            while not told:
-                time.sleep(_LOOK)
-                _start_the_dead_again(place, workers, told)
+            _watch(place, workers, told, PictureFolder(Path(pictures), settings.pictures_kept))
         finally:
             _end(workers, settings.drain + _GRACE)
         return told[0]
@@ -81,6 +89,16 @@ def _all_up(place: _Place, workers: Sequence[BaseProcess], told: Sequence[int]) 
             if told or not all(worker.is_alive() for worker in workers):
                 return False
     return True
+
+
+def _watch(place: _Place, workers: list[BaseProcess], told: Sequence[int], pictures: PictureFolder) -> None:
+    tidied = time.monotonic()
+    while not told:
+        time.sleep(_LOOK)
+        _start_the_dead_again(place, workers, told)
+        if time.monotonic() - tidied >= _TIDY:
+            pictures.tidy()
+            tidied = time.monotonic()
 
 
 def _start_the_dead_again(place: _Place, workers: list[BaseProcess], told: Sequence[int]) -> None:
@@ -121,7 +139,10 @@ def _work(place: _Place) -> None:
         raise SystemExit(error.exit_code) from None
     listener.listen(WAITING)
     place.up.release()
-    serve(app, place.settings, listener)
+    try:
+        serve(app, place.settings, listener)
+    finally:
+        _clear_up_for_the_dead(place.settings.pictures_folder)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
@@ -134,6 +155,13 @@ def _leave_with_the_parent() -> None:
     if parent := multiprocessing.parent_process():
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _clear_up_for_the_dead(folder: Path | None) -> None:
+    """The parent deletes the pictures, unless it was killed."""
+    parent = multiprocessing.parent_process()
+    if folder is not None and parent is not None and not parent.is_alive():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from hfgen.openai_api.bounds import Bounds
 from hfgen.openai_api.conversation import checked
 from hfgen.openai_api.refusal import Refusal
 from hfgen.openai_api.schema import ChatRequest, ImageRequest, Sampling, TextRequest
+from hfgen.openai_api.tool_choice import chosen
 
 _MOST_PROMPTS: Final = 64
 _USUAL_LENGTH: Final = 16  # tokens of a raw completion that names no length (OpenAI API reference, completions)
@@ -23,6 +24,7 @@ _OF_SAMPLING: Final = (
     "presence_penalty",
     "frequency_penalty",
     "repetition_penalty",
+    "strict",
 )
 _OF_FORM: Final = ("tools", "tool_choice", "response_format", "chat_template_kwargs")
 _OF_PICTURES: Final = (
@@ -34,6 +36,7 @@ _OF_PICTURES: Final = (
     "num_inference_steps",
     "guidance_scale",
     "scheduler",
+    "strict",
 )
 
 
@@ -49,6 +52,8 @@ def chat_arguments(asked: ChatRequest, bounds: Bounds) -> dict[str, Any]:
         **_sampling(asked, most, bounds),
         **_given(asked, _OF_FORM),
     }
+    if asked.tools:
+        found |= chosen(asked.tools, asked.tool_choice)
     if asked.logprobs:
         found["logprobs"] = asked.top_logprobs or True
     if asked.continue_final_message:

@@ -2,6 +2,7 @@
 
 Shapes: openai-python types/chat/chat_completion_chunk.py and chat_completion.py. `role` stands in the first delta;
 `finish_reason` and `logprobs` in every choice; `tool_calls[].index` is an int; usage comes in a chunk without choices.
+`left_out` is hfgen's own, and only there where the server behind does not take an option of the request.
 """
 
 from collections.abc import Iterable, Sequence
@@ -66,7 +67,7 @@ class ChatChunks:
             case Logprobs():
                 return self._delta({}, logprobs=logprobs_of(event))
             case FinishReason():
-                return self._delta({}, finish_reason=event.reason)
+                return self._delta({}, finish_reason=event.reason, left_out=event.left_out)
             case ImageResponse():
                 return self._delta({"content": str(event)})
             case Usage():
@@ -81,12 +82,20 @@ class ChatChunks:
         """The last chunk, which has no choices."""
         return self._head + b',"choices":[],"usage":' + _encode(usage_of(usage)) + b"}\n\n"
 
-    def _delta(self, delta: dict[str, Any], *, logprobs: Any = None, finish_reason: str | None = None) -> bytes:
+    def _delta(
+        self,
+        delta: dict[str, Any],
+        *,
+        logprobs: Any = None,
+        finish_reason: str | None = None,
+        left_out: Sequence[str] = (),
+    ) -> bytes:
         if not self._begun:
             self._begun = True
             delta = {"role": "assistant", "content": "", **delta}
         rest = _encode({"delta": delta, "logprobs": logprobs, "finish_reason": finish_reason})
-        return self._prefix + b"," + rest[1:] + b"]" + self._tail
+        more = b',"left_out":' + _encode(left_out) if left_out else b""
+        return self._prefix + b"," + rest[1:] + b"]" + more + self._tail
 
     def _call(self, event: ToolCallDelta) -> dict[str, Any]:
         """OpenAI names a call's id, type and function once, in its first piece."""
@@ -113,8 +122,16 @@ def whole(answer_id: str, created: int, model: str, answers: Sequence[Sequence[E
         "model": model,
         "choices": [_choice(index, events) for index, events in enumerate(answers)],
         "usage": usage_of(summed(usages)),
+        **left_out_of(answers),
     }
     return _encode(body)
+
+
+def left_out_of(answers: Iterable[Iterable[Event]]) -> dict[str, list[str]]:
+    """The options of the request that the answers were made without, in a field of their own; no field for none."""
+    ends = (event for events in answers for event in events if isinstance(event, FinishReason))
+    names = dict.fromkeys(name for end in ends for name in end.left_out)
+    return {"left_out": list(names)} if names else {}
 
 
 def _choice(index: int, events: Sequence[Event]) -> dict[str, Any]:

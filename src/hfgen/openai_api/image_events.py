@@ -4,7 +4,7 @@
 """
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -53,11 +53,17 @@ class ImageEvents:
             case _:
                 assert_never(event)
 
-    def whole(self, events: Iterable[Event]) -> bytes:
-        """All pictures of an answer."""
+    def whole(self, events: Iterable[Event], failed: Mapping[str, str | None] | None = None) -> bytes:
+        """All pictures of an answer.
+
+        Args:
+            events: That say them.
+            failed: Why there are fewer than were asked for. It is no `error`: whoever finds one looks no further.
+        """
         pictures = [event for event in events if isinstance(event, ImageResponse)]
         first = _form(pictures[0]) if pictures else {}
-        return _encode({"created": self._created, **first, "data": [self._datum(each) for each in pictures]})
+        more = {"incomplete": failed} if failed else {}
+        return _encode({"created": self._created, **first, "data": [self._datum(each) for each in pictures], **more})
 
     def _completed(self, picture: ImageResponse) -> dict[str, Any]:
         said = {"created_at": self._created, "background": "auto", "quality": "auto", **_form(picture)}
@@ -74,6 +80,7 @@ class ImageEvents:
             "revised_prompt": picture.revised_prompt or None,
             "seed": picture.seed,
             "model": picture.model,
+            **({"left_out": picture.left_out} if picture.left_out else {}),
         }
 
     def _event(self, name: str, said: dict[str, Any]) -> bytes:

@@ -50,12 +50,16 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
     def body(self, request_id: str = "") -> bytes:
-        """The JSON body; the request's id helps whoever runs the gateway to find it in the log."""
+        """The JSON body."""
+        return msgspec.json.encode({"error": self.said(request_id)})
+
+    def said(self, request_id: str = "") -> dict[str, str | None]:
+        """The error itself; the request's id helps whoever runs the gateway to find it in the log."""
         kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")  # noqa: PLR2004
-        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        error: dict[str, str | None] = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
         if request_id:
             error["request_id"] = request_id
-        return msgspec.json.encode({"error": error})
+        return error
 
 
 STOPPED: Final = Refusal(503, "the gateway was stopped before the answer was complete", code="stopped")

@@ -32,6 +32,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     repetition_penalty: float | None = None
+    strict: bool | None = None
 
 
 class ChatRequest(Sampling, frozen=True, kw_only=True):
@@ -76,6 +77,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: str | None = None
+    strict: bool | None = None
 
 
 def read(body: bytes, kind: type[T]) -> T:

@@ -20,7 +20,7 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
-from hfgen.openai_api.chat_chunks import summed, usage_of
+from hfgen.openai_api.chat_chunks import left_out_of, summed, usage_of
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -56,7 +56,7 @@ class TextChunks:
                 said, self._offset = logprobs_of(event, self._offset)
                 return self._choice(logprobs=said)
             case FinishReason():
-                return self._choice(finish_reason=event.reason)
+                return self._choice(finish_reason=event.reason, left_out=event.left_out)
             case Usage():
                 self.usage = event
                 return b""
@@ -69,9 +69,10 @@ class TextChunks:
         """The last chunk, which has no choices."""
         return self._head + b',"choices":[],"usage":' + _encode(usage_of(usage)) + b"}\n\n"
 
-    def _choice(self, *, logprobs: Any = None, finish_reason: str | None = None) -> bytes:
+    def _choice(self, *, logprobs: Any = None, finish_reason: str | None = None, left_out: Sequence[str] = ()) -> bytes:
         rest = _encode({"logprobs": logprobs, "finish_reason": finish_reason})
-        return self._prefix + b'"",' + rest[1:] + b"]" + self._tail
+        more = b',"left_out":' + _encode(left_out) if left_out else b""
+        return self._prefix + b'"",' + rest[1:] + b"]" + more + self._tail
 
 
 def whole(answer_id: str, created: int, model: str, answers: Sequence[Sequence[Event]], each: int = 1) -> bytes:
@@ -83,6 +84,7 @@ def whole(answer_id: str, created: int, model: str, answers: Sequence[Sequence[E
         "model": model,
         "choices": [_whole_choice(index, events) for index, events in enumerate(answers)],
         "usage": usage_of(usage_of_prompts([_last_usage(events) for events in answers], each)),
+        **left_out_of(answers),
     }
     return _encode(body)
 

@@ -14,6 +14,7 @@ from hfgen.generation import Generation
 from hfgen.messages import Messages
 from hfgen.prompts.forgery import Spellings, guarded, harmless
 from hfgen.prompts.layout import formatter_of
+from hfgen.prompts.roles import knows_developer, with_system
 
 # Shows each marker of a family's layout.
 _SAMPLE: Final[Messages] = (
@@ -177,9 +178,10 @@ def _from_template(
     clash = _ARGUMENTS & generation.template_kwargs.keys()
     if clash:
         raise UsageError(f"chat_template_kwargs may not set {', '.join(sorted(clash))}: an argument of the call does")
-    template = ChatTemplate(source_of(generation, facts), facts.special_tokens, isolate=generation.isolate)
+    source = source_of(generation, facts)
+    template = ChatTemplate(source, facts.special_tokens, isolate=generation.isolate)
     return template.render(
-        generation.messages,
+        generation.messages if knows_developer(source) else with_system(generation.messages),
         tools=generation.tools,
         add_generation_prompt=opens_turn and not generation.continues,
         continue_final_message=generation.continues,

@@ -17,6 +17,7 @@ from hfgen.generation import Generation
 from hfgen.messages import Messages, ends_with_assistant, images_of, text_of
 from hfgen.prompts.budget import fit, least, room, too_long
 from hfgen.prompts.inputs import harmless_request, render, source_of
+from hfgen.prompts.roles import with_system
 from hfgen.providers.plan import Plan, planned
 from hfgen.providers.routes import Route
 from hfgen.providers.tokens import Count, Counter, counter_of
@@ -69,7 +70,7 @@ async def _by_the_server(generation: Generation, route: Route, facts: ModelFacts
     if any(True for _ in images_of(messages)):
         return None
     harmless = await _aside(partial(harmless_request, generation, facts), generation, facts)
-    prompt = await rendered_by(session, target, harmless.messages)
+    prompt = await rendered_by(session, target, with_system(harmless.messages))
     if prompt is None or (generation.continues and not prompt.endswith(text_of(messages[-1].get("content")))):
         return None
     _log.info("no template is known: %s rendered the prompt (/chat_tokenize)", target.name)

@@ -161,7 +161,7 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         check_type("api_base", api_base, Sequence)
         bases = (api_base,) if isinstance(api_base, str) else tuple(api_base or ())
         _check_session(session)
-        events = run(_opening(asked, session, proxy, bases, api_key, model_file), total=limits.total)
+        events = run(_opening(asked, session, proxy, bases, api_key, model_file), total=limits.total, retry=asked.retry)
         return events if stream else _in_one_piece(events)
 
 

@@ -27,7 +27,7 @@ from hfgen.providers.job import Job
 from hfgen.providers.notices import say_dropped
 from hfgen.providers.places import Terms
 from hfgen.providers.routes import Route
-from hfgen.wire import WireRequest
+from hfgen.wire import WireRequest, named
 
 _log: Final = logging.getLogger("hfgen.route")
 _MOST_AT_ONCE: Final = 4
@@ -64,6 +64,7 @@ class Jobs:
         parts = tuple(_requests(asked, route))
         dropped = dict.fromkeys(name for _, request in parts for name in request.dropped)
         say_dropped(route.target.name, dropped, strict=asked.strict)
+        self._left_out = tuple(dropped)
         self._jobs = [self._job(part, request) for part, request in parts]
         self._waiting = deque(self._jobs)
 
@@ -116,7 +117,7 @@ class Jobs:
             completion_tokens=sum(one.completion_tokens for one in told),
         )
         target = self._route.target
-        end = FinishReason(self._reason, model=target.model, server=target.name, attempts=self.sent)
+        end = FinishReason(self._reason, target.model, target.name, self.sent, left_out=self._left_out)
         return [usage, end] if told else [end]
 
     def _say(self, event: Event) -> None:
@@ -192,6 +193,7 @@ class Jobs:
         count = self._asked.picture.n
         failed = GenerationError(f"{self._pictures} of {count} pictures came: {error.message}", hint=error.hint)
         failed.__cause__ = error
+        failed.retry_after = error.retry_after
         return failed.at(server=error.server, model=error.model, request_id=error.request_id, attempts=self.sent)
 
 
@@ -211,7 +213,8 @@ def _requests(asked: Generation, route: Route) -> Iterator[tuple[Generation, Wir
         count = min(dialect.most, asked.picture.n - first)
         sampling = replace(asked.sampling, seed=_seed(asked, first, drawn=dialect.seeds))
         part = replace(asked, sampling=sampling, picture=replace(asked.picture, n=count))
-        yield part, dialect.encode(part, route.target)
+        key = asked.idempotency_key if not first else ""  # the others have a body of their own
+        yield part, named(dialect.encode(part, route.target), key)
 
 
 def _seed(asked: Generation, place: int, *, drawn: bool) -> int | None:

@@ -28,7 +28,11 @@ class Call(NamedTuple):
 
 
 async def stream(
-    opening: AbstractAsyncContextManager[Call], *, total: float | None = None, budget: RetryBudget = BUDGET
+    opening: AbstractAsyncContextManager[Call],
+    *,
+    total: float | None = None,
+    budget: RetryBudget = BUDGET,
+    retry: bool = True,
 ) -> AsyncGenerator[Event, None]:
     """Yield the answer's events; the last is its one `FinishReason`.
 
@@ -38,13 +42,14 @@ async def stream(
         opening: Held open as long as the answer is read.
         total: Seconds for all of it, or None.
         budget: Limits the retries of the whole process.
+        retry: Whether what failed before its first payload is asked again.
 
     Raises:
         HfgenError: Before the first payload any of the tree; after it a `StreamError` with the text so far.
     """
     deadline = None if total is None else asyncio.get_running_loop().time() + total
     async with opening as call:
-        recovery = Recovery(call.ways, call.exchange, deadline, budget)
+        recovery = Recovery(call.ways, call.exchange, deadline, budget, retry=retry)
         news, wait = call.news, 0.0
         while True:
             for event in news:

@@ -32,7 +32,7 @@ from hfgen.providers.routes import Route
 from hfgen.providers.seam import Join, NotContinued
 from hfgen.providers.shape import Shape
 from hfgen.transport.retry import RetryBudget, retryable, wait_before
-from hfgen.wire import Exchange
+from hfgen.wire import Exchange, named
 
 Way: TypeAlias = Callable[[], Awaitable[Plan]]
 """Plans the request for one endpoint. It is asked before each attempt: an engine may have been started anew since."""
@@ -59,13 +59,23 @@ class Recovery:
         exchange: The network.
         deadline: On the event loop's clock, or None.
         budget: Limits the retries of the whole process.
+        retry: Whether the whole answer is asked for again where no endpoint gave any of it.
     """
 
-    def __init__(self, ways: Sequence[Way], exchange: Exchange, deadline: float | None, budget: RetryBudget) -> None:
+    def __init__(
+        self,
+        ways: Sequence[Way],
+        exchange: Exchange,
+        deadline: float | None,
+        budget: RetryBudget,
+        *,
+        retry: bool = True,
+    ) -> None:
         self._ways = ways
         self._exchange = exchange
         self._deadline = deadline
         self._budget = budget
+        self._retry = retry
         self._attempts = 0
         self._place = 0
         self._plan: Plan | None = None
@@ -77,6 +87,7 @@ class Recovery:
         self._ruled_out: dict[tuple[int, Form], HfgenError] = {}
         self._form: Form | None = None
         self._jobs: Jobs | None = None
+        self._left_out: tuple[str, ...] = ()
 
     async def attempt(self) -> Attempt | Jobs:
         """The next attempt: at the whole answer, or at the rest of it; pictures come as jobs.
@@ -115,7 +126,7 @@ class Recovery:
             self._budget.succeeded(target.base)
             return self._jobs.end()
         self._budget.succeeded(target.base, self._attempts)
-        return list(self._shape.end(target.model, target.name, self._attempts))
+        return list(self._shape.end(target.model, target.name, self._attempts, self._left_out))
 
     def rest(self) -> list[Event]:
         """What was held back and now comes before the error."""
@@ -155,7 +166,10 @@ class Recovery:
     def _asking(self, asked: Request, join: tuple[Join, Resumed] | None = None, news: Sequence[Event] = ()) -> Attempt:
         generation, route = asked
         request = route.dialect.encode(generation, route.target)
+        if join is None:
+            request = named(request, generation.idempotency_key)
         say_dropped(route.target.name, request.dropped, strict=generation.strict)
+        self._left_out = request.dropped
         target = route.target
         _log.info("asking %s for %s: %s, %s", target.name, target.model or "?", route.dialect.name, request.url)
         return Attempt(generation, route, request, self._exchange, self._shape, self._deadline, join, news)
@@ -181,7 +195,7 @@ class Recovery:
     def _painting(self, plan: Plan) -> Jobs:
         """Jobs repeat what may be repeated themselves; where another endpoint stands in, they leave it to that one."""
         last = self._place + 1 >= len(self._ways)
-        terms = Terms(self._exchange, self._deadline, self._budget, repeats=last)
+        terms = Terms(self._exchange, self._deadline, self._budget, repeats=last and self._retry)
         return Jobs(plan.generation, plan.route, terms)
 
     def _paint_elsewhere_after(self, error: HfgenError, jobs: Jobs) -> float:
@@ -200,6 +214,8 @@ class Recovery:
         self._place += 1
         if self._place < len(self._ways):
             return 0.0
+        if not self._retry:
+            raise error
         wait = wait_before(error, self._attempts, self._endpoint(error), self._budget)
         if wait is None or self._too_late(wait) or self._waited_enough(error):
             raise error

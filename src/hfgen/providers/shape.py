@@ -114,12 +114,12 @@ class Shape:
         self._resent = resent
         self._resumed += 1
 
-    def end(self, model: str, server: str, attempts: int) -> Iterator[Event]:
+    def end(self, model: str, server: str, attempts: int, left_out: tuple[str, ...] = ()) -> Iterator[Event]:
         """What was held back, then `Usage` and the one `FinishReason`."""
         yield from self.flush()
         reason: Finish = "tool_calls" if self._calls and self.finish in (None, "stop") else self.finish or "stop"
         yield self._total(self.usage)
-        yield FinishReason(reason, model=model, server=server, attempts=attempts, resumed=self._resumed)
+        yield FinishReason(reason, model, server, attempts, self._resumed, left_out)
 
     def _total(self, told: Usage | None) -> Usage:
         """The usage over all attempts: the server counts what it was sent again as prompt."""

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
-from urllib.parse import urljoin
 
 from msgspec.structs import replace
 
@@ -23,8 +22,9 @@ from hfgen.transport.failures import died_unanswered, failure
 from hfgen.transport.fetching import LONGEST, Resolve, Way, bounded, checked, impatient, resolve, unfetched
 from hfgen.transport.proxies import checked_proxy, is_socks, proxy_for
 from hfgen.transport.reading import HttpAnswer, error_body
+from hfgen.transport.redirects import redirect
 from hfgen.transport.silence import HeadWait
-from hfgen.wire import Body, Target, WireRequest, origin_of
+from hfgen.wire import Body, Head, Heard, Target, WireRequest, origin_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -47,12 +47,14 @@ class Session:
     Args:
         proxy: URL of an HTTP or SOCKS proxy for every request; else the usual environment variables decide.
         resolver: Finds the addresses of the hosts that pictures are fetched from.
+        heard: Told of the head of each answer, errors too, in the task that asked; it tells a server's limits.
 
     Raises:
         UsageError: `proxy` is no URL of a proxy.
     """
 
-    def __init__(self, *, proxy: str | None = None, resolver: Resolve = resolve) -> None:
+    def __init__(self, *, proxy: str | None = None, resolver: Resolve = resolve, heard: Heard | None = None) -> None:
+        self._heard = heard
         self._resolver = resolver
         self._proxy = checked_proxy(proxy)
         self._connections = Connections()
@@ -138,8 +140,9 @@ class Session:
         url, status = request.url, 0
         for _ in range(_MOST_REDIRECTS + 1):
             response = await self._send_to(url, request, target, wait, door)
-            where = _redirect(response, request)
+            where = redirect(response, request)
             if where is None:
+                _tell(self._heard, url, target, response)
                 return response
             url, status = where, response.status
             _leave(response)
@@ -248,20 +251,14 @@ def _headers(url: str, request: WireRequest, target: Target) -> dict[str, str]:
     return headers
 
 
-def _redirect(response: "aiohttp.ClientResponse", request: WireRequest) -> str | None:
-    """Where to go on: a GET anywhere, a POST only within its own origin and only where it stays a POST."""
-    if response.status not in (301, 302, 303, 307, 308) or "Location" not in response.headers:
-        return None
+def _tell(heard: Heard | None, url: str, target: Target, response: "aiohttp.ClientResponse") -> None:
+    if heard is None:
+        return
     try:
-        where = urljoin(str(response.url), response.headers["Location"])
-        origin = origin_of(where)
-    except ValueError:
-        return None
-    if not where.startswith(("http://", "https://")):
-        return None
-    if request.method == "GET" and not request.stays:
-        return where
-    return where if origin == origin_of(request.url) and response.status in (307, 308) else None
+        heard(Head(origin_of(url), target.model, response.status, response.headers))
+    except BaseException:
+        _leave(response)
+        raise
 
 
 async def _refused(response: "aiohttp.ClientResponse") -> HfgenError:

@@ -1,0 +1,109 @@
+"""The results in an output file, found by their rows; the file may be that of a batch that is still running."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+from hfgen.batch.result import Result
+from hfgen.batch.spill import Numbers
+from hfgen.errors import UsageError
+from hfgen.wire_json import MALFORMED
+
+
+class _Account(msgspec.Struct):
+    row: int
+
+
+class _Body(msgspec.Struct):
+    choices: list[Any] = []
+    data: list[Any] = []
+
+
+class _Response(msgspec.Struct):
+    body: _Body
+
+
+class _Line(msgspec.Struct):
+    hfgen: _Account
+    response: _Response | None = None
+
+
+_survey: Final = msgspec.json.Decoder(_Line).decode
+_decode: Final = msgspec.json.Decoder(Result).decode
+
+
+class Recorded:
+    """An output file, looked through once.
+
+    Args:
+        journal: The file.
+        folder: Where the places of its lines take their room.
+
+    Attributes:
+        rows: How many results there are.
+        texts: Whether a row is answered by a text.
+        pictures: Whether a row is answered by a picture.
+        more: Whether a row is answered by several.
+
+    Raises:
+        UsageError: It cannot be read, or one of its lines is no result.
+    """
+
+    def __init__(self, journal: Path, folder: Path) -> None:
+        self._name = journal
+        self.rows = 0
+        self.texts = self.pictures = self.more = False
+        with ExitStack() as opened:
+            try:
+                self._file = opened.enter_context(journal.open("rb"))
+            except OSError as error:
+                raise UsageError(f"{journal}: {error.strerror}") from None
+            self._places = opened.enter_context(Numbers(folder))
+            self._look_through()
+            self._opened = opened.pop_all()
+
+    def _look_through(self) -> None:
+        place = 0
+        for number, line in enumerate(self._file, 1):
+            if not line.endswith(b"\n"):
+                break  # it is being written, or was cut: resuming the batch mends it
+            try:
+                read = _survey(line)
+            except MALFORMED as error:
+                raise UsageError(f"{self._name}: line {number} is no result of a batch: {error}") from None
+            self._places.put(read.hfgen.row, place)
+            self.rows += 1
+            place += len(line)
+            body = read.response.body if read.response else _Body()
+            self.texts |= bool(body.choices)
+            self.pictures |= bool(body.data)
+            self.more |= max(len(body.choices), len(body.data)) > 1
+        self._end = place
+
+    def of(self, row: int) -> Result | None:
+        """What became of a row, None where it has no result yet."""
+        place = self._places.get(row)
+        if place is None:
+            return None
+        self._file.seek(place)
+        return _decode(self._file.readline())
+
+    def by_row(self) -> Iterator[Result]:
+        """All results in the order of their rows."""
+        found = (self.of(row) for row in range(self._places.most + 1))
+        return (result for result in found if result is not None)
+
+    def by_completion(self) -> Iterator[Result]:
+        """All results in the order in which they came."""
+        self._file.seek(0)
+        while self._file.tell() < self._end:
+            yield _decode(self._file.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
