@@ -26,6 +26,7 @@ from typing import Final, NoReturn, Self
 import msgspec
 
 from hfgen.batch import mending, sidecar
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.durable import CLOSED_TO_CHILDREN, beside, replace, sync_folder
 from hfgen.batch.index import Index
 from hfgen.batch.job import Job
@@ -121,7 +122,7 @@ class Journal:
             index.close()
             raise
 
-    def done(self, job: Job) -> bool:
+    def done(self, job: Job | BadRow) -> bool:
         """Whether the job, which the input has at this row, is recorded; an edited one is not.
 
         Raises:

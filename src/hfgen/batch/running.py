@@ -4,7 +4,13 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,15 +20,19 @@ from typing_extensions import Unpack
 from hfgen.batch.answer_schema import AnswerSchema
 from hfgen.batch.answerer import Answerer
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.ends import Ends, JobStopped
+from hfgen.batch.ends import Ends
 from hfgen.batch.given import Given, job_of
 from hfgen.batch.job import Job
+from hfgen.batch.journal import Journal
 from hfgen.batch.policy import OnLength, Policy
 from hfgen.batch.reading import read
+from hfgen.batch.recording import Output, recording
 from hfgen.batch.result import Result
 from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.setting import Setting
+from hfgen.batch.sidecar import Source
 from hfgen.batch.steady import Steady
+from hfgen.batch.stopping import Stopping
 from hfgen.batch.tally import Tally
 from hfgen.openai_api.bounds import Bounds
 from hfgen.options import Options
@@ -38,6 +48,9 @@ def run(
     jobs: Jobs,
     *,
     out: str | os.PathLike[str] | None = None,
+    source: Source = Source("jobs"),  # noqa: B008 - frozen
+    force: bool = False,
+    retry_failed: bool = False,
     model: str | None = None,
     api_base: str | list[str] | None = None,
     api_key: str | None = None,
@@ -67,6 +80,9 @@ def run(
             async iterable is read in a thread, a few hundred rows ahead.
         out: The output, one line of JSON for each row, and the journal of the job: the same call goes on where an
             earlier one ended. None records nothing.
+        source: Where the jobs come from, as the sidecar of `out` names it.
+        force: Go on with `out` although it was made with other parameters.
+        retry_failed: Ask again for the rows of `out` that have failed.
         model: For rows that name none; None for the default.
         api_base: A server of your own, or several with the same model.
         api_key: For `api_base`, or the Hugging Face token; else what huggingface_hub finds.
@@ -88,8 +104,10 @@ def run(
         **options: Of every row that does not say otherwise: see `Options`.
 
     Raises:
-        UsageError: At once: an option that no server could take. With the first step: `schema` is none.
+        UsageError: At once: an option that no server could take. With the first step: `schema` is none; `out` was made
+            with other parameters, or another run writes to it.
         JobStopped: A limit of the job was reached, and what was under way has ended.
+        OutputFailed: The disk is full, or the like; what was recorded before is whole.
         HfgenError: No row can be answered: no token, no credit, nobody there. All results so far are recorded.
     """
     ends = Ends.of(deadline, max_cost, max_errors)
@@ -109,7 +127,8 @@ def run(
     )
     Answerer.check(setting)
     opening = engine or _here(session, concurrency)
-    return _run(jobs, setting, schema, opening, ends, tally or Tally())
+    output = None if out is None else Output(Path(out), source, force=force, retry_failed=retry_failed)
+    return _run(jobs, setting, schema, output, opening, ends, tally or Tally())
 
 
 def _folder(out: Path) -> Path:
@@ -127,41 +146,47 @@ def _here(session: Session | None, concurrency: int) -> Opening:
 
 
 async def _run(
-    jobs: Jobs, setting: Setting, schema: Schema, opening: Opening, ends: Ends, tally: Tally
+    jobs: Jobs, setting: Setting, schema: Schema, output: Output | None, opening: Opening, ends: Ends, tally: Tally
 ) -> AsyncGenerator[Result, None]:
-    stopped: JobStopped | None = None
     checks = await asyncio.to_thread(AnswerSchema, schema) if isinstance(schema, Mapping) else schema
     setting = replace(setting, policy=replace(setting.policy, schema=checks))
-
-    def out_of_time() -> None:
-        nonlocal stopped
-        stopped = stopped or ends.out_of_time()
-        engine.stop()
-
-    async with opening(setting) as engine, aclosing(_rows(jobs)) as rows, aclosing(engine.results(rows)) as results:
+    stopping = Stopping(ends)
+    async with AsyncExitStack() as stack:
+        journal = None
+        if output is not None:
+            journal = await stack.enter_async_context(recording(output, setting, tally, stopping.because))
+            setting = replace(setting, run=journal.meta.run)
+        engine = await stack.enter_async_context(opening(setting))
+        rows = await stack.enter_async_context(aclosing(_rows(jobs, journal, tally)))
+        results = await stack.enter_async_context(aclosing(engine.results(rows)))
         tally.under_way = lambda: engine.under_way
-        loop = asyncio.get_running_loop()
-        timer = None if ends.deadline is None else loop.call_later(ends.deadline, out_of_time)
-        try:
-            async for result in results:
-                tally.add(result)
-                if stopped is None and (stopped := ends.reached(tally)):
-                    engine.stop()
-                yield result
-        finally:
-            if timer is not None:
-                timer.cancel()
-    if stopped is not None:
-        raise stopped
+        stack.enter_context(stopping.of(engine))
+        async for result in results:
+            if journal is not None:
+                journal.append(result)
+            tally.add(result)
+            stopping.judge(tally)
+            yield result
+        stopping.tell()
 
 
-async def _rows(jobs: Jobs) -> AsyncGenerator[Job | BadRow, None]:
+async def _rows(jobs: Jobs, journal: Journal | None, tally: Tally) -> AsyncGenerator[Job | BadRow, None]:
+    """Those that are not done yet."""
+
+    def wanted(job: Job | BadRow) -> bool:
+        done = journal is not None and journal.done(job)
+        tally.skip(done)
+        return not done
+
     if isinstance(jobs, AsyncIterable):
         row = 0
         async for given in jobs:
             row += 1
-            yield job_of(given, row)
+            job = job_of(given, row)
+            if journal is None or await asyncio.to_thread(wanted, job):
+                yield job
         return
-    async with aclosing(read(job_of(given, row) for row, given in enumerate(jobs, 1))) as made:
-        async for job in made:
+    made = (job_of(given, row) for row, given in enumerate(jobs, 1))
+    async with aclosing(read(made, wanted)) as kept:
+        async for job in kept:
             yield job

@@ -5,10 +5,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from hfgen.batch.policy import Policy
 from hfgen.openai_api.bounds import Bounds
 
-_SECRET: Final = frozenset({"api_key", "proxy"})  # the address of a proxy may hold a password
+# Options that no answer depends on: secrets, who pays, how long is waited, what is done about failures.
+_BESIDE: Final = frozenset(
+    {
+        "api_key",
+        "proxy",
+        "bill_to",
+        "timeout",
+        "connect_timeout",
+        "first_token_timeout",
+        "idle_timeout",
+        "total_timeout",
+        "retry",
+        "heal",
+        "isolate",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +51,17 @@ class Setting:
     run: str = ""
 
     def parameters(self) -> dict[str, Any]:
-        """What the answers depend on, without any secret: another value of it is another job."""
+        """What the answers depend on, without any secret: another value of it is another job.
+
+        Where a model is named, it may be asked at another address, or with more patience.
+        """
         schema = self.policy.schema
-        return {
+        beside = _BESIDE | {"api_base"} if self.model else _BESIDE
+        said = {
             "model": self.model,
-            **{name: value for name, value in sorted(self.options.items()) if name not in _SECRET},
+            **{name: value for name, value in self.options.items() if name not in beside},
             "on_length": self.policy.on_length,
             "schema": None if schema is None else schema.source,
         }
+        as_written: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(said))
+        return as_written

@@ -1,0 +1,204 @@
+"""What a job may ask for in a minute: requests, and tokens of prompts and answers.
+
+Requests are spread evenly (a bucket of one second's worth), tokens are counted over the last minute: in no minute are
+there more than allowed, whichever way the server counts. A row is counted with its prompt and the longest answer it may
+have when it starts, and with what it really used once that is known. A row that is larger than a whole minute's
+allowance goes when nothing else was counted for a minute: late, but it goes.
+"""
+
+import math
+from typing import Final, NamedTuple, Protocol
+
+_MINUTE: Final = 60
+_ROUNDING: Final = 1e-9
+
+
+class Need(NamedTuple):
+    """Tokens: what a row takes at most, or took in the end."""
+
+    input: int = 0
+    output: int = 0
+
+    @property
+    def total(self) -> int:
+        """Of the prompt and the answer."""
+        return self.input + self.output
+
+
+class Rates(NamedTuple):
+    """Per minute; None is no limit."""
+
+    requests: float | None = None
+    tokens: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+
+
+class Allowing(Protocol):
+    """What a job may ask for: all of it (`Allowance`), or what another one grants (`Granted`)."""
+
+    def wait(self, need: Need, now: float) -> float:
+        """Seconds until such a row may start, as far as known now: an answer may make it sooner."""
+        ...
+
+    def take(self, need: Need, now: float) -> int:
+        """Count a row that starts; the number is for `settle`."""
+        ...
+
+    def settle(self, taken: int, need: Need, used: Need) -> None:
+        """Count what it really used in place of what it might have."""
+        ...
+
+
+class Bucket:
+    """Requests, spread evenly over each minute.
+
+    Args:
+        rate: Requests a minute.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._most = max(1.0, rate / _MINUTE)
+        self._each_second = (rate - (self._most - 1)) / _MINUTE
+        self._left = self._most
+        self._at = -math.inf
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next one."""
+        left = min(self._most, self._left + (now - self._at) * self._each_second)
+        missing = 1.0 - left
+        return missing / self._each_second if missing > _ROUNDING else 0.0
+
+    def take(self, now: float) -> None:
+        """One."""
+        self._left = min(self._most, self._left + (now - self._at) * self._each_second) - 1.0
+        self._at = now
+
+
+class Minute:
+    """Tokens of the last minute, counted by the second in which their rows started.
+
+    Args:
+        most: Tokens a minute.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._total = 0
+        self._seconds: dict[int, int] = {}  # in the order of time
+
+    def wait(self, tokens: int, now: float) -> float:
+        """Seconds until there is room for so many, should none be given back before."""
+        self._expire(now)
+        over = self._total + tokens - self._most
+        if over <= 0 or self._total <= 0:
+            return 0.0
+        last = 0
+        for second, counted in self._seconds.items():
+            last = second
+            over -= counted
+            if over <= 0:
+                break
+        return last + _MINUTE + 1 - now
+
+    def take(self, tokens: int, now: float) -> None:
+        """Count them."""
+        self._expire(now)
+        self._total += tokens
+        second = math.floor(now)
+        self._seconds[second] = self._seconds.get(second, 0) + tokens
+
+    def correct(self, second: int, tokens: int) -> None:
+        """So many more, or fewer, were counted in that second than there should be."""
+        if second in self._seconds:
+            self._seconds[second] += tokens
+            self._total += tokens
+
+    def _expire(self, now: float) -> None:
+        gone = math.floor(now) - _MINUTE
+        while self._seconds and (first := next(iter(self._seconds))) < gone:
+            self._total -= self._seconds.pop(first)
+
+
+class Allowance:
+    """What a job may ask for, on one machine or from its driver.
+
+    Args:
+        rates: The limits.
+    """
+
+    def __init__(self, rates: Rates) -> None:
+        self._requests = None if rates.requests is None else Bucket(rates.requests)
+        self._tokens = None if rates.tokens is None else Minute(rates.tokens)
+        self._input = None if rates.input_tokens is None else Minute(rates.input_tokens)
+        self._output = None if rates.output_tokens is None else Minute(rates.output_tokens)
+
+    def wait(self, need: Need, now: float) -> float:
+        """See `Allowing`."""
+        return max(
+            0.0 if self._requests is None else self._requests.wait(now),
+            0.0 if self._tokens is None else self._tokens.wait(need.input + need.output, now),
+            0.0 if self._input is None else self._input.wait(need.input, now),
+            0.0 if self._output is None else self._output.wait(need.output, now),
+        )
+
+    def take(self, need: Need, now: float) -> int:
+        """See `Allowing`."""
+        if self._requests is not None:
+            self._requests.take(now)
+        if self._tokens is not None:
+            self._tokens.take(need.input + need.output, now)
+        if self._input is not None:
+            self._input.take(need.input, now)
+        if self._output is not None:
+            self._output.take(need.output, now)
+        return math.floor(now)
+
+    def settle(self, taken: int, need: Need, used: Need) -> None:
+        """See `Allowing`."""
+        if self._tokens is not None:
+            self._tokens.correct(taken, used.input + used.output - need.input - need.output)
+        if self._input is not None:
+            self._input.correct(taken, used.input - need.input)
+        if self._output is not None:
+            self._output.correct(taken, used.output - need.output)
+
+    def lease(self, need: Need, most: int, now: float) -> int:
+        """Take as many rows as may start now, for somebody else to start them at once.
+
+        Args:
+            need: Of each of them, at most.
+            most: Rows that are wanted.
+            now: Seconds.
+
+        Returns:
+            How many; each is settled as if it had been taken now.
+        """
+        rows = 0
+        while rows < most and self.wait(need, now) == 0.0:
+            self.take(need, now)
+            rows += 1
+        return rows
+
+
+class Granted:
+    """What a worker may start of what the driver leased for it."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def grant(self, rows: int) -> None:
+        """So many more may start."""
+        self._rows += rows
+
+    def wait(self, _need: Need, _now: float) -> float:
+        """None where there is a grant; else nobody knows."""
+        return 0.0 if self._rows else math.inf
+
+    def take(self, _need: Need, _now: float) -> int:
+        """One of them starts."""
+        self._rows -= 1
+        return 0
+
+    def settle(self, taken: int, need: Need, used: Need) -> None:
+        """The driver settles, by the row's account."""
