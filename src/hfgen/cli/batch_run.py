@@ -3,12 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from hfgen.cli.batch_input import reading, reads_input
 from hfgen.cli.options import options
 from hfgen.cli.terminal import aside
 from hfgen.cli.wording import FLAGS, worded
@@ -16,10 +17,11 @@ from hfgen.errors import UsageError
 
 if TYPE_CHECKING:
     from hfgen.batch.input import Reading
+    from hfgen.batch.sidecar import Source
     from hfgen.batch.tally import Tally
+    from hfgen.cli.batch_board import Board
 
 _FAILED: Final = 3
-_FORMS: Final = ("openai", "jsonl", "csv", "tsv", "text", "parquet")
 # By flag, in the words of the library.
 _ARGUMENTS: Final = (
     "model", "api_base", "api_key", "max_tokens", "temperature", "seed", "on_length", "tries", "row_timeout",
@@ -50,16 +52,8 @@ Exit codes: 0 every row answered, 3 some failed or a limit of the job stopped it
 @click.argument("place", metavar="INPUT")
 @click.option("--out", metavar="OUTPUT", type=click.Path(dir_okay=False), help="The answers, and the journal.")
 @click.option("-m", "--model", envvar="HFGEN_MODEL", help="For rows that name none: owner/name[:provider], or local.")
-@click.option("--column", metavar="NAME", help="What is asked; else prompt, messages or text.")
-@click.option("--template", metavar="TEXT", help="What is asked, over columns: 'Summarise: {text}'.")
-@click.option("-s", "--system", default="", metavar="TEXT", help="The first message of each conversation.")
-@click.option("--raw", "kind", flag_value="raw", help="Prompts are sent as they are, for the model to go on with.")
-@click.option("--image", "kind", flag_value="image", help="Prompts are painted; the pictures go to OUTPUT_files/.")
+@reads_input
 @click.option("--image-urls", is_flag=True, help="Rows may name pictures by address; the server opens it.")
-@click.option("--id-column", metavar="NAME", help="The rows' names; else custom_id or id, else counted.")
-@click.option("--format", "form", type=click.Choice(_FORMS), help="Of the input, where its name does not say.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first rows of the input.")
-@click.option("--shard", metavar="I/N", help="Only every Nth row: for several machines with an output each.")
 @click.option("--dedup", is_flag=True, help="Ask rows that are the same only once.")
 @click.option("--max-tokens", type=click.IntRange(1), help="The longest answer, for rows that do not say.")
 @click.option("--temperature", type=float, help="0 for the likeliest words.")
@@ -105,11 +99,11 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
     from hfgen.batch.tally import Tally  # noqa: PLC0415 - for this command only
     from hfgen.cli.batch_board import board_for, summary  # noqa: PLC0415
 
-    reading = _reading(given)
+    read = reading(given)
     if given["dry_run"]:
         from hfgen.cli.batch_sample import show_sample  # noqa: PLC0415 - as above
 
-        asyncio.run(show_sample(place, reading, _asked(given)))
+        asyncio.run(show_sample(place, read, _asked(given)))
         return
     out = given["out"]
     if not out:
@@ -118,9 +112,9 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
     board = board_for(Path(out).name, tally.standing, quiet=given["quiet"], as_json=given["as_json"])
     try:
         with board:
-            asyncio.run(_watched(place, reading, given, tally, board.watch()))
+            asyncio.run(_watched(place, read, given, tally, board))
     finally:
-        if not given["quiet"] and tally.begun:
+        if not given["quiet"]:
             aside(summary(tally.standing(), out))
     if tally.failed:
         hint = "" if given["quiet"] else "The rows that failed say why under error; --retry-failed asks them again."
@@ -129,20 +123,41 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
         sys.exit(_FAILED)
 
 
-async def _watched(place: str, reading: "Reading", given: Mapping[str, Any], tally: "Tally", watching: Any) -> None:
+async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally: "Tally", board: "Board") -> None:
+    """Answer all rows, while somebody watches."""
+    from hfgen.batch.counting import count_rows  # noqa: PLC0415 - for this command only
+    from hfgen.batch.input import Jobs  # noqa: PLC0415
     from hfgen.batch.running import run  # noqa: PLC0415 - brings the network along
 
-    board = asyncio.ensure_future(watching)
+    source = await asyncio.to_thread(_source, place)
+    jobs = await asyncio.to_thread(Jobs, place, read)
+    tally.total = await asyncio.to_thread(count_rows, place, read)
+    watching = asyncio.create_task(board.watch())
+    results = run(
+        jobs,
+        out=given["out"],
+        source=source,
+        force=given["resume"] == "force",
+        tally=tally,
+        engine=_engine(given),
+        **_asked(given),
+    )
     try:
-        results = run(place, reading=reading, out=given["out"], resume=given["resume"], dedup=given["dedup"],
-                      tally=tally, engine=_engine(given), **_asked(given))  # fmt: skip
         async with aclosing(results):
             async for _ in results:
                 pass
     finally:
-        board.cancel()
-        with suppress(asyncio.CancelledError):
-            await board
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        jobs.close()
+
+
+def _source(place: str) -> "Source":
+    """What the input is, for the sidecar; one that can be read only once has no hash."""
+    from hfgen.batch.sidecar import Source  # noqa: PLC0415 - as above
+
+    file = Path(place).expanduser()
+    return Source.of_file(file) if place != "-" and file.is_file() else Source("stdin" if place == "-" else place)
 
 
 def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,22 +171,6 @@ def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
 
         asked["bounds"] = Bounds(image_urls=True)
     return asked | options(given["pairs"])
-
-
-def _reading(given: Mapping[str, Any]) -> "Reading":
-    from hfgen.batch.asking import Asking  # noqa: PLC0415 - for this command only
-    from hfgen.batch.input import Reading  # noqa: PLC0415
-    from hfgen.batch.shard import Shard  # noqa: PLC0415
-    from hfgen.batch.template import Template  # noqa: PLC0415
-
-    template = Template.parse(given["template"]) if given["template"] else None
-    return Reading(
-        form=given["form"],
-        asking=Asking(given["column"], template, given["system"], given["kind"] or "chat"),
-        id_column=given["id_column"],
-        shard=Shard.parse(given["shard"]) if given["shard"] else Shard(),
-        limit=given["limit"],
-    )
 
 
 def _engine(given: Mapping[str, Any]) -> Any:
