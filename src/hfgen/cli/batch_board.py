@@ -11,6 +11,7 @@ import msgspec
 
 from hfgen.batch.tally import Standing
 from hfgen.cli.terminal import draws, harmless, styled
+from hfgen.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -73,8 +74,11 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._say()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, UsageError):  # then nothing has begun
+            self._say()
 
     async def watch(self) -> None:
         """Write a line, and wait."""

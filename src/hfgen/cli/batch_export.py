@@ -9,7 +9,6 @@ from hfgen.cli.batch_input import reading, reads_input
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
-_FAILED: Final = 3
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
 Make a table of OUTPUT, the --out of a batch: one row for each result, with the columns text, reasoning, finish_reason,
@@ -46,6 +45,8 @@ def command(output: Path, place: str, **given: Any) -> None:
     )
     try:
         done = export(asked)
+    except BrokenPipeError:  # whoever reads us has enough
+        raise
     except OSError as error:
         raise UsageError(f"{error.filename or place}: {error.strerror or error}") from None
     for name, other in done.renamed.items():

@@ -96,8 +96,9 @@ def command(place: str, **given: Any) -> None:
 
 
 def _run(place: str, given: Mapping[str, Any]) -> None:
-    from hfgen.batch.tally import Tally  # noqa: PLC0415 - for this command only
-    from hfgen.cli.batch_board import board_for, summary  # noqa: PLC0415
+    from hfgen.batch.journal import read_status  # noqa: PLC0415 - for this command only
+    from hfgen.batch.tally import Tally  # noqa: PLC0415
+    from hfgen.cli.batch_board import board_for  # noqa: PLC0415
 
     read = reading(given)
     if given["dry_run"]:
@@ -113,14 +114,24 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
     try:
         with board:
             asyncio.run(_watched(place, read, given, tally, board))
-    finally:
+    except UsageError:  # nothing has begun
+        raise
+    except BaseException:
+        _sum_up(out, tally, quiet=given["quiet"])
+        raise
+    _sum_up(out, tally, quiet=given["quiet"])
+    status = read_status(out)
+    if status is not None and status.failed:
         if not given["quiet"]:
-            aside(summary(tally.standing(), out))
-    if tally.failed:
-        hint = "" if given["quiet"] else "The rows that failed say why under error; --retry-failed asks them again."
-        if hint:
-            aside(hint)
+            aside(f"{status.failed:,} rows have failed: each says why under error; --retry-failed asks them again")
         sys.exit(_FAILED)
+
+
+def _sum_up(out: str, tally: "Tally", *, quiet: bool) -> None:
+    from hfgen.cli.batch_board import summary  # noqa: PLC0415 - for this command only
+
+    if not quiet:
+        aside(summary(tally.standing(), out))
 
 
 async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally: "Tally", board: "Board") -> None:
