@@ -79,6 +79,13 @@ async def hfgen(*words: str, stdin: str = "", **more: str) -> tuple[int, str, st
     return code, out.decode(), err.decode()
 
 
+def fall_asleep(process: asyncio.subprocess.Process) -> None:
+    """Wait until its main thread waits."""
+    status = Path(f"/proc/{process.pid}/stat")
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "S":
+        os.sched_yield()
+
+
 class Terminal:
     """A terminal with `hfgen` on it: what it wrote, and keys to type."""
 
@@ -108,12 +115,6 @@ class Terminal:
                 self._news.clear()
                 await self._news.wait()
         self._seen = at + len(text)
-
-    def fall_asleep(self) -> None:
-        """Wait until it waits for keys: Python's readline loses a Ctrl-C that comes just before it does."""
-        status = Path(f"/proc/{self._process.pid}/stat")
-        while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "S":
-            os.sched_yield()
 
     async def end(self) -> int:
         """Wait until it has left."""

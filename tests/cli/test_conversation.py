@@ -129,11 +129,9 @@ async def test_two_ctrl_c_at_the_prompt_leave() -> None:
         await screen.until(">>> ")
         screen.type("unfinished")
         await screen.until("unfinished")
-        screen.fall_asleep()
         screen.interrupt()
         await screen.until("once more")
         await screen.until(">>> ")
-        screen.fall_asleep()
         screen.interrupt()
         assert await screen.end() == 130
     assert "Traceback" not in screen.written

@@ -12,6 +12,7 @@ from typing_extensions import override
 from hfgen.cli.asking import Asking, opening
 from hfgen.cli.output import Output, error_lines, form_of, shown
 from hfgen.cli.question import question
+from hfgen.cli.running import stoppable
 from hfgen.cli.terminal import is_terminal
 from hfgen.errors import UsageError
 from hfgen.messages import Message
@@ -105,7 +106,7 @@ def _answer(words: tuple[str, ...], given: Mapping[str, Any]) -> None:
     if given["raw"]:
         more["prompt"], messages = text, []
     with form_of(given) as form:
-        asyncio.run(_stream(asking, messages, given["proxy"], more, form))
+        asyncio.run(stoppable(_stream(asking, messages, given["proxy"], more, form)))
 
 
 async def _stream(

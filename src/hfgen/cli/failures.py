@@ -1,20 +1,17 @@
 """From an exception to one clear message on stderr and an exit code."""
 
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import click
 
+from hfgen.cli.signals import ENDING
 from hfgen.cli.terminal import aside, complain
 from hfgen.errors import HfgenError
-
-_INTERRUPTED: Final = 130
-_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # not all systems have both
 
 
 def guarded(run: Callable[[], object]) -> int:
@@ -23,16 +20,19 @@ def guarded(run: Callable[[], object]) -> int:
     HFGEN_DEBUG=1 lets the traceback through.
     """
     warnings.showwarning = _show_warning
-    for name in _SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _leave)
+    with ENDING.heeded():
+        code = _exit_code(run)
+    return ENDING.exit_code if ENDING.told else code
+
+
+def _exit_code(run: Callable[[], object]) -> int:
     try:
         result = run()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _INTERRUPTED
+        return ENDING.exit_code
     except Exception as error:  # a traceback helps those who ask for it, and nobody else
         if os.environ.get("HFGEN_DEBUG"):
             raise
@@ -62,11 +62,6 @@ def _told(error: Exception) -> int:
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     complain(f"hfgen: {what}\nThis is a bug in hfgen; HFGEN_DEBUG=1 shows where it is.")
     return 1
-
-
-def _leave(number: int, _frame: object) -> NoReturn:
-    """Unwind as any exit does, so that streams are closed and the local engine is stopped."""
-    raise SystemExit(128 + number)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

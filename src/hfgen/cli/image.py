@@ -14,6 +14,7 @@ from hfgen.cli.asking import Asking
 from hfgen.cli.options import options
 from hfgen.cli.output import error_lines
 from hfgen.cli.question import question
+from hfgen.cli.running import stoppable
 from hfgen.cli.wording import FLAGS, worded
 from hfgen.errors import MissingAuth, ModelNotSupportedError, UsageError
 
@@ -140,7 +141,7 @@ def _paint(words: tuple[str, ...], given: Mapping[str, Any]) -> None:
         form = "none" if given["no_preview"] else given["preview"] or form_of(os.environ)
         gallery = PrintedPaths(keeper, waiting(arguments["n"], verbose=given["verbose"]), form)
     with gallery:
-        asyncio.run(_events(asking, text, given["proxy"], gallery))
+        asyncio.run(stoppable(_events(asking, text, given["proxy"], gallery)))
     if given["opens"]:
         opened(keeper, click.launch)
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from hfgen.cli.signals import ENDING, looking_again
 from hfgen.cli.terminal import aside, is_terminal
 
 _KEPT: Final = 1000
@@ -24,7 +25,7 @@ class Lines:
         """The next question; None at the end of the input (Ctrl-D).
 
         Raises:
-            KeyboardInterrupt: The second Ctrl-C in a row.
+            KeyboardInterrupt: The second Ctrl-C in a row, or a signal that ends the program.
         """
         interrupted = False
         while True:
@@ -35,7 +36,7 @@ class Lines:
                 return None
             except KeyboardInterrupt:
                 aside("")
-                if interrupted:
+                if interrupted or ENDING.told:
                     raise
                 interrupted = True
                 aside("Ctrl-C once more to leave, or Ctrl-D.")
@@ -50,16 +51,8 @@ class Lines:
         return text.rstrip()[: -len(_FENCE)].strip("\n")
 
     def _line(self, prompt: str) -> str:
-        """One line. The prompt is no answer: where stdout goes to a file, it stands on stderr."""
-        if is_terminal(sys.stdout):
-            line = input(prompt)
-        else:
-            sys.stderr.write(prompt)
-            sys.stderr.flush()
-            line = sys.stdin.readline()
-            if not line:
-                raise EOFError
-            line = line.rstrip("\n")
+        with looking_again():
+            line = _typed(prompt)
         self._remember(line)
         return line
 
@@ -68,6 +61,18 @@ class Lines:
         if self._readline is not None and line.strip():
             with contextlib.suppress(OSError, AttributeError):  # libedit has no appending
                 self._readline.append_history_file(1, self._file)
+
+
+def _typed(prompt: str) -> str:
+    """One line. The prompt is no answer: where stdout goes to a file, it stands on stderr."""
+    if is_terminal(sys.stdout):
+        return input(prompt)
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\n")
 
 
 def _readline(file: Path) -> Any:

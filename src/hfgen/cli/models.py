@@ -7,6 +7,7 @@ from typing import Final
 import click
 from typing_extensions import override
 
+from hfgen.cli.running import stoppable
 from hfgen.cli.terminal import aside, draws
 from hfgen.errors import UsageError
 from hfgen.hub.catalogue import LOCAL_NAMES
@@ -52,7 +53,7 @@ def list_command(query: tuple[str, ...], task: str, limit: int, as_json: bool) -
     """
     from hfgen.cli.model_list import find, print_list  # noqa: PLC0415 - brings the network along
 
-    print_list(asyncio.run(find(" ".join(query), task, limit)), as_json=as_json)
+    print_list(asyncio.run(stoppable(find(" ".join(query), task, limit))), as_json=as_json)
 
 
 @command.command("show")
@@ -65,7 +66,7 @@ def show(model: str, as_json: bool) -> None:
     """
     from hfgen.cli.model_page import find_page, local_page, print_page  # noqa: PLC0415 - brings the network along
 
-    print_page(local_page() if model in LOCAL_NAMES else asyncio.run(find_page(model)), as_json=as_json)
+    print_page(local_page() if model in LOCAL_NAMES else asyncio.run(stoppable(find_page(model))), as_json=as_json)
 
 
 @command.command("pull")

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import click
 import msgspec
 
+from hfgen.cli.signals import ENDING
 from hfgen.cli.terminal import draws
 from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
@@ -98,7 +99,7 @@ def error_lines(*, as_json: bool) -> Generator[None]:
         raise
     except KeyboardInterrupt:
         if as_json:
-            json_line(ErrorLine("Interrupted", "interrupted", 130))
+            json_line(ErrorLine("Interrupted", "interrupted", ENDING.exit_code))
         raise
 
 

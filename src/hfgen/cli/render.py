@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hfgen.cli.prompt_view import account, view
+from hfgen.cli.running import stoppable
 from hfgen.errors import UsageError
 from hfgen.facts import ModelFacts
 from hfgen.generation import Generation
@@ -58,7 +59,7 @@ def command(**given: Any) -> None:
 
     asked, opens_turn, now = _asked(given), not given["no_generation_prompt"], _now(given["now"])
     if given["api_base"]:
-        seen = of_plan(asked, asyncio.run(_at_server(asked, given)), opens_turn=opens_turn, now=now)
+        seen = of_plan(asked, asyncio.run(stoppable(_at_server(asked, given))), opens_turn=opens_turn, now=now)
     else:
         seen = of_facts(asked, _facts(given), opens_turn=opens_turn, now=now)
     if given["verbose"]:
@@ -125,7 +126,7 @@ def _facts(given: dict[str, Any]) -> ModelFacts:
         return replace(facts, template_source=f"{facts.template_source}, read from {given['model_info']}")
     if is_path(given["model"]):
         return facts_of_path(given["model"])
-    return asyncio.run(_of_hub(given["model"]))
+    return asyncio.run(stoppable(_of_hub(given["model"])))
 
 
 def _given(template: str, tokens: str | None) -> ModelFacts:

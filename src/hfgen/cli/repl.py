@@ -10,6 +10,8 @@ from hfgen.cli.asking import Asking
 from hfgen.cli.conversation import Conversation
 from hfgen.cli.lines import Lines
 from hfgen.cli.output import Output, error_lines, form_of, shown
+from hfgen.cli.running import stoppable
+from hfgen.cli.signals import ENDING
 from hfgen.cli.terminal import aside, complain
 from hfgen.cli.wording import reworded
 from hfgen.errors import HfgenError
@@ -31,16 +33,16 @@ def converse(given: Mapping[str, Any]) -> None:
     """Read, answer, and remember, until the end of the input.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C came twice in a row where a question was waited for.
+        KeyboardInterrupt: Ctrl-C came twice in a row where a question was waited for, or a signal ends the program.
         ModelNotSupportedError: The local engine would have to answer, and cannot run here.
     """
     talk = Repl(given)
     with asyncio.Runner() as runner:
-        who = runner.run(talk.asking.who())
+        who = runner.run(stoppable(talk.asking.who()))
         aside(f"A conversation with {who}. /help for help, Ctrl-D to leave.")
         session = Session(proxy=given["proxy"])
         try:
-            while (line := talk.lines.read()) is not None:
+            while not ENDING.told and (line := talk.lines.read()) is not None:
                 if not talk.turn(line, runner, session):
                     break
         finally:
@@ -95,7 +97,7 @@ class Repl:
     def _change_model(self, name: str, runner: asyncio.Runner) -> None:
         changed = replace(self.asking, model=name or self.asking.model)
         try:
-            aside(f"model: {runner.run(changed.who())}")
+            aside(f"model: {runner.run(stoppable(changed.who()))}")
         except HfgenError as error:
             complain(f"hfgen: {reworded(error)}")
         else:
@@ -106,10 +108,12 @@ class Repl:
         heard = _Heard(form_of(self._given))
         try:
             with error_lines(as_json=self._given["as_json"]), heard.form:
-                runner.run(self._stream(heard, session, more))
+                runner.run(stoppable(self._stream(heard, session, more)))
         except HfgenError as error:
             complain(f"hfgen: {reworded(error)}")
         except KeyboardInterrupt:
+            if ENDING.told:
+                raise
             aside("stopped")
         self._conversation.hear(heard.text)
 
