@@ -11,6 +11,7 @@ import click
 
 from hfgen.cli.batch_input import reading, reads_input
 from hfgen.cli.options import options
+from hfgen.cli.running import stoppable
 from hfgen.cli.terminal import aside
 from hfgen.cli.wording import FLAGS, worded
 from hfgen.errors import UsageError
@@ -104,7 +105,7 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
     if given["dry_run"]:
         from hfgen.cli.batch_sample import show_sample  # noqa: PLC0415 - as above
 
-        asyncio.run(show_sample(place, read, _asked(given)))
+        asyncio.run(stoppable(show_sample(place, read, _asked(given))))
         return
     out = given["out"]
     if not out:
@@ -113,7 +114,7 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
     board = board_for(Path(out).name, tally.standing, quiet=given["quiet"], as_json=given["as_json"])
     try:
         with board:
-            asyncio.run(_watched(place, read, given, tally, board))
+            asyncio.run(stoppable(_watched(place, read, given, tally, board)))
     except UsageError:  # nothing has begun
         raise
     except BaseException:
