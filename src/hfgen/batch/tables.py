@@ -50,6 +50,11 @@ def read_table(source: Source) -> Table:
             return Table(None, _json(source.file))
 
 
+def text_lines(file: BinaryIO) -> Iterator[str]:
+    """The lines of a table as the csv module takes them."""
+    return _TextLines(file)
+
+
 def _text(file: BinaryIO) -> Iterator[Record]:
     for line in lines(file):
         try:
@@ -69,7 +74,7 @@ def _json(file: BinaryIO) -> Iterator[Record]:
 
 def _separated(source: Source) -> Table:
     csv.field_size_limit(max(LONGEST, csv.field_size_limit()))  # of the process: the module has no other
-    reader = csv.reader(_TextLines(source.file), delimiter=_DELIMITERS[source.form], strict=True)
+    reader = csv.reader(text_lines(source.file), delimiter=_DELIMITERS[source.form], strict=True)
     try:
         header = next((fields for fields in reader if fields), None)
     except csv.Error as error:

@@ -12,6 +12,7 @@ from typing_extensions import override
 from hfgen import __version__
 
 _COMMANDS: Final = {
+    "batch": "Answer many rows as one job, each of them once.",
     "chat": "Stream an answer; what follows a bare `hfgen` goes here.",
     "image": "Paint pictures, each kept in a file of its own.",
     "models": "List, search, show and fetch models.",
@@ -29,12 +30,13 @@ hfgen -m meta-llama/Llama-3.3-70B-Instruct "Hi"    through Hugging Face (HF_TOKE
 hfgen --api-base http://127.0.0.1:8080 "Hi"        any TGI, vLLM, llama.cpp, OpenAI-like server
 cat notes.txt | hfgen "Summarise"                  standard input comes before the prompt
 hfgen                                              a conversation
+hfgen batch rows.csv --out answers.jsonl           many questions, each answered once
 hfgen image "a red fox in snow"                    a picture, kept in a file (HF_TOKEN, or --api-base)
 hfgen chat --help                                  all flags of a question
 
 \b
-Exit codes: 0 done, 1 anything else, 2 wrong usage, 4 token, 5 no such model, 6 quota or rate,
-7 no answer, 8 cut off, 130 interrupted. NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are honoured;
+Exit codes: 0 done, 1 anything else, 2 wrong usage, 3 rows of a batch failed, 4 token, 5 no such model,
+6 quota or rate, 7 no answer, 8 cut off, 130 interrupted. NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are honoured;
 HFGEN_DEBUG=1 shows tracebacks.
 """
 
