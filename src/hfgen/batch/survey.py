@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hfgen.batch.bad_row import BadRow
 from hfgen.batch.index import Index
 from hfgen.batch.job import Job
 
@@ -24,7 +25,7 @@ class Survey:
     gone: int
 
 
-def take_survey(index: Index, jobs: Iterable[Job]) -> Survey:
+def take_survey(index: Index, jobs: Iterable[Job | BadRow]) -> Survey:
     """Go through the whole input once; the index forgets the edited rows, and awaits the input afresh.
 
     Raises:
