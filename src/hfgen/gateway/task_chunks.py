@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, assert_never
 
 import msgspec
+from typing_extensions import override
 
 from hfgen.events import (
     Event,
@@ -21,12 +22,13 @@ from hfgen.events import (
     Usage,
 )
 from hfgen.openai_api.refusal import Refusal
+from hfgen.openai_api.wording import Wording
 
 _encode: Final = msgspec.json.Encoder().encode
 _UNKNOWN: Final = -1
 
 
-class TaskChunks:
+class TaskChunks(Wording):
     """Words one answer's events as server-sent events; the last of them, a special token without text, holds it all.
 
     Args:
@@ -41,6 +43,7 @@ class TaskChunks:
         self._reason = "eos_token"
         self.usage: Usage | None = None
 
+    @override
     def chunk(self, event: Event) -> bytes:
         """The bytes that say this event, none for what this form has no word for."""
         match event:

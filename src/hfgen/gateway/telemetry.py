@@ -90,14 +90,15 @@ async def traced(events: Events, model: str, asked: Mapping[str, Any], api_base:
     first = True
     try:
         async with aclosing(events):
-            async for event in events:
-                if first and not isinstance(event, Progress):
+            async for batch in events:
+                if first and not all(isinstance(event, Progress) for event in batch):
                     first = False
                     span.set_attribute(names.FIRST_CHUNK, round(time.perf_counter() - begun, 6))
-                _note(span, event)
-                if said is not None and isinstance(event, str):
-                    said.append(event)
-                yield event
+                for event in batch:
+                    _note(span, event)
+                if said is not None:
+                    said += [event for event in batch if isinstance(event, str)]
+                yield batch
     except HfgenError as error:
         span.set_attribute(names.ERROR, type(error).__name__)
         span.set_status(StatusCode.ERROR, error.message)

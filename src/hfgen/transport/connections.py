@@ -13,8 +13,9 @@ from hfgen.version import __version__
 if TYPE_CHECKING:
     import aiohttp
 
-# Small, for while less than this waits aiohttp asks its transport to go on, at each HTTP chunk that is taken.
-_BUFFER: Final = 2**14
+# Small, for while less than this waits aiohttp asks its transport to go on, at each HTTP chunk that is taken; no smaller,
+# for half of what one `recv` brings is then read at once.
+_BUFFER: Final = 2**15
 
 
 class Connections:
