@@ -23,6 +23,7 @@ from hfgen.gateway.openapi import openapi
 from hfgen.gateway.page import PAGE
 from hfgen.gateway.picture_store import PICTURES, PictureStore, shown
 from hfgen.gateway.prompt import prompt
+from hfgen.gateway.readiness import Readiness
 from hfgen.gateway.responses import responses
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.shares import Allowance, Shares
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     chosen = settings or Settings()
     session = Session()  # opens nothing before its first use; in a mounted app nobody runs `lifespan`
+    upstream = Upstream(chosen, session)
     meters = Meters()
     allowance = _allowance(chosen)
 
@@ -62,14 +64,14 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route("/", Raw(tasks), methods=["POST"]),
             Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
-            Route("/ready", health, methods=["GET"]),
+            Route("/ready", Readiness(upstream).page, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/metrics", meters.page, methods=["GET"]),
         ],
         exception_handlers=HANDLERS,
         lifespan=running,
     )
-    app.state.upstream = Upstream(chosen, session)
+    app.state.upstream = upstream
     app.state.pictures = PictureStore(chosen.pictures_kept)
     return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
 
