@@ -5,7 +5,8 @@
 All stand before one fast server on loopback and get the same streams. CPU is that of the proxy's processes alone, as
 the kernel counts it, divided by the events that the server sent. They take turns within each round; figures are medians
 of the rounds, ratios medians of the ratios within a round. nginx is Debian's package; `--litellm` is an environment
-that has litellm[proxy]. What is not there is left out, and said.
+that has litellm[proxy], which runs on uvloop; bare and hfgen run on asyncio's own loop and, where uvloop is installed,
+on that. What is not there is left out, and said.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,11 @@ HERE = Path(__file__).resolve().parent
 # Each shape of stream is a model: its tokens, and milliseconds between two of them (0: as fast as it goes).
 SHAPES = {"fast": (10_000, 0), "paced": (50, 40), "short": (8, 0), "slow": (4, 60_000)}
 KEY = "sk-" + "0123456789abcdef" * 4  # litellm's proxy does not start without one
+# uvicorn takes uvloop where it finds it.
+ON_ASYNCIO = (
+    "import runpy, sys; sys.modules['uvloop'] = None; runpy.run_module('hfgen', run_name='__main__', alter_sys=True)"
+)
+RIVALS = ("bare", "bare+uvloop", "hfgen", "hfgen+uvloop")
 Figures = dict[str, float]
 Measure = Callable[["Proxy"], Coroutine[Any, Any, Figures]]
 
@@ -76,7 +83,7 @@ def proxies(litellm: Path | None, upstream: int, home: Path) -> Iterator[list[Pr
     """All that can be had here, each ready."""
     started: list[Proxy] = []
     try:
-        for name, start in (("nginx", _nginx), ("bare", _bare), ("hfgen", _hfgen), ("litellm", _litellm)):
+        for name, start in STARTS.items():
             port = _free_port()
             words = start(port, upstream, home, litellm)
             if words is None:
@@ -91,7 +98,7 @@ def proxies(litellm: Path | None, upstream: int, home: Path) -> Iterator[list[Pr
                 print(f"{name} is left out: {error}: {last}", flush=True)
                 process.kill()
                 continue
-            started.append(Proxy(name, port, process, by_model=name in ("hfgen", "litellm")))
+            started.append(Proxy(name, port, process, by_model=name.startswith(("hfgen", "litellm"))))
         yield started
     finally:
         for proxy in started:
@@ -127,10 +134,22 @@ def _bare(port: int, upstream: int, _home: Path, _: Path | None) -> list[str]:
     return [sys.executable, str(HERE / "passthrough.py"), str(port), f"http://127.0.0.1:{upstream}"]
 
 
+def _bare_on_uvloop(port: int, upstream: int, home: Path, _: Path | None) -> list[str] | None:
+    return [*_bare(port, upstream, home, _), "uvloop"] if find_spec("uvloop") else None
+
+
 def _hfgen(port: int, upstream: int, home: Path, _: Path | None) -> list[str]:
+    return [sys.executable, "-c", ON_ASYNCIO, *_serve(port, upstream, home)]
+
+
+def _hfgen_on_uvloop(port: int, upstream: int, home: Path, _: Path | None) -> list[str] | None:
+    return [sys.executable, "-m", "hfgen", *_serve(port, upstream, home)] if find_spec("uvloop") else None
+
+
+def _serve(port: int, upstream: int, home: Path) -> list[str]:
     routes = (f'{name} = "m@http://127.0.0.1:{upstream}{_base(name)}/v1/chat/completions"' for name in SHAPES)
     (home / "hfgen.toml").write_text("[models]\n" + "\n".join(routes) + "\n")
-    return [sys.executable, "-m", "hfgen", "serve", "--port", str(port), "--config", str(home / "hfgen.toml")]
+    return ["serve", "--port", str(port), "--config", str(home / "hfgen.toml")]
 
 
 def _litellm(port: int, upstream: int, home: Path, folder: Path | None) -> list[str] | None:
@@ -150,6 +169,16 @@ def _litellm(port: int, upstream: int, home: Path, folder: Path | None) -> list[
     (home / "litellm.yaml").write_text(json.dumps({"model_list": listed, "litellm_settings": {"telemetry": False}}))
     words = [str(folder / "bin" / "litellm"), "--config", str(home / "litellm.yaml"), "--port", str(port)]
     return [*words, "--host", "127.0.0.1", "--num_workers", "1"]
+
+
+STARTS: dict[str, Callable[[int, int, Path, Path | None], list[str] | None]] = {
+    "nginx": _nginx,
+    "bare": _bare,
+    "bare+uvloop": _bare_on_uvloop,
+    "hfgen": _hfgen,
+    "hfgen+uvloop": _hfgen_on_uvloop,
+    "litellm": _litellm,
+}
 
 
 def _base(shape: str) -> str:
@@ -248,13 +277,14 @@ class Bench:
     def table(
         self, name: str, columns: dict[str, str], seen: dict[str, list[Figures]], ratio: str, **also: float
     ) -> None:
-        heads = [*columns, *(["/ bare", "/ hfgen"] if ratio else [])]
+        rivals = [name for name in RIVALS if name in seen] if ratio else []
+        heads = [*columns, *(f"/ {name}" for name in rivals)]
         print(f"\n**{name}**\n\n| | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}")
         rows: dict[str, Any] = {}
         for proxy, figures in seen.items():
             row = {head: statistics.median(one[key] for one in figures) for head, key in columns.items()}
-            for other in ("bare", "hfgen") if ratio else ():
-                pairs = zip(figures, seen.get(other, []), strict=False)
+            for other in rivals:
+                pairs = zip(figures, seen[other], strict=False)
                 row[f"/ {other}"] = statistics.median([a[ratio] / b[ratio] for a, b in pairs] or [float("nan")])
             rows[proxy] = {**row, **also, "rounds": figures}
             print(f"| {proxy} | {' | '.join(f'{row[head]:.2f}' for head in heads)} |", flush=True)
