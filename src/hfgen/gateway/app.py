@@ -24,6 +24,7 @@ from hfgen.gateway.page import PAGE
 from hfgen.gateway.picture_folder import PictureFolder
 from hfgen.gateway.picture_store import PICTURES, PicturesInMemory, PictureStore, shown
 from hfgen.gateway.prompt import prompt
+from hfgen.gateway.readiness import Readiness
 from hfgen.gateway.responses import responses
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.shares import Allowance, Shares
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     chosen = settings or Settings()
     session = Session()  # opens nothing before its first use; in a mounted app nobody runs `lifespan`
+    upstream = Upstream(chosen, session)
     meters = Meters()
     allowance = _allowance(chosen)
 
@@ -63,7 +65,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route("/", Raw(tasks), methods=["POST"]),
             Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
             Route("/health", health, methods=["GET"]),
-            Route("/ready", health, methods=["GET"]),
+            Route("/ready", Readiness(upstream).page, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/metrics", meters.page, methods=["GET"]),
         ],
@@ -72,7 +74,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     # A redirect to the path without its slash would name the last proxy's scheme: a key would go over plain http.
     app.router.redirect_slashes = False
-    app.state.upstream = Upstream(chosen, session)
+    app.state.upstream = upstream
     app.state.pictures = _pictures(chosen)
     return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
 

@@ -66,7 +66,7 @@ ROUTES: Final = (
     Described("/", "Text or picture, in the form of Hugging Face's tasks.", TaskRequest, (_JSON, _STREAM, _PICTURE)),
     Described("/models/{name}", "The same, of one model.", TaskRequest, (_JSON, _STREAM, _PICTURE)),
     Described("/health", "Whether the process lives."),
-    Described("/ready", "Whether it takes requests."),
+    Described("/ready", "Whether anything behind it can be reached."),
     Described("/metrics", "Figures for Prometheus.", says=("text/plain",)),
     Described("/openapi.json", "This."),
 )

@@ -21,7 +21,7 @@ class Limits:
         max_tokens: The longest answer, in tokens; None for no ceiling.
         streams: Answers under way at once, for each key; None for no limit.
         per_minute: Requests a minute, for each key; None for no limit.
-        connections: Open connections of the whole process.
+        connections: Open connections of the whole process: a thousand streams, and room for whoever watches over it.
     """
 
     body: int = 10 * 2**20
@@ -31,7 +31,7 @@ class Limits:
     max_tokens: int | None = None
     streams: int | None = None
     per_minute: int | None = None
-    connections: int = 4096
+    connections: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
