@@ -83,9 +83,9 @@ def forgetful() -> None:
 @pytest.fixture(autouse=True)
 def unblocked() -> Iterator[None]:
     """A call of ours that holds up the event loop is an error; what pytest and the tests do there is their affair."""
-    with blockbuster_ctx("hfgen") as blocking:
-        # One line of a batch into the page cache: some microseconds, a hop to a thread and back costs ten times that.
-        blocking.functions["os.write"].can_block_in("hfgen/batch/journal.py", {"append"})
+    with blockbuster_ctx("hfgen") as watch:
+        # One line into the page cache: what a batch records is recorded before anybody is told of it.
+        watch.functions["os.write"].can_block_in("hfgen/batch/journal.py", "append")
         yield
 
 

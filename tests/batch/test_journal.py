@@ -1,40 +1,17 @@
-"""The output of a batch is its journal."""
+"""The output of a batch is its journal: what it holds is not asked for again."""
 
+import asyncio
+import time
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from hfgen.batch.job import Job
-from hfgen.batch.journal import Journal
-from hfgen.batch.result import Account, Failure, Response, Result
+from hfgen.batch import status
+from hfgen.batch.journal import Journal, Survey
 from hfgen.batch.sidecar import Source
-from hfgen.errors import UsageError
-
-STDIN = Source("-")
-PARAMETERS: dict[str, Any] = {"model": "m", "temperature": 0.5}
-
-
-def job(name: str, row: int = 1, prompt: str = "hello") -> Job:
-    return Job.of(name, "/v1/chat/completions", msgspec.json.encode({"prompt": prompt}), row)
-
-
-def answer(asked: Job, text: str = "ok", status: int = 200) -> Result:
-    body = msgspec.Raw(msgspec.json.encode({"text": text}))
-    return Result("batch_req_1", asked.custom_id, Response(status, "", body), None, Account(asked.digest, asked.row))
-
-
-def failure(asked: Job) -> Result:
-    return Result("batch_req_1", asked.custom_id, None, Failure("timed_out", "late"), Account(asked.digest, asked.row))
-
-
-def opened(out: Path, parameters: dict[str, Any] = PARAMETERS, **options: bool) -> Journal:
-    return Journal.open(out, parameters, STDIN, **options)
-
-
-def ids(out: Path) -> list[str]:
-    return [msgspec.json.decode(line)["custom_id"] for line in out.read_bytes().splitlines()]
+from hfgen.batch.status import Status
+from hfgen.errors import OutputFailed, UsageError
+from journals import PARAMETERS, STDIN, answer, failure, job, opened, recorded, refusal
 
 
 @pytest.fixture
@@ -52,26 +29,181 @@ def test_what_was_appended_is_done_at_the_next_start(out: Path) -> None:
         assert (journal.answered, journal.failed, journal.notices) == (1, 0, ())
 
 
+def test_a_line_is_in_the_file_as_soon_as_it_was_appended(out: Path) -> None:
+    with opened(out) as journal:
+        journal.append(answer(job("a"), "Grüße"))
+        assert out.read_bytes() == answer(job("a"), "Grüße").line()
+
+
 def test_a_row_that_failed_is_done_unless_failed_rows_are_to_be_retried(out: Path) -> None:
     with opened(out) as journal:
         journal.append(failure(job("a")))
         journal.append(answer(job("b", 2)))
+        journal.append(refusal(job("c", 3)))
     with opened(out) as journal:
         assert journal.done(job("a"))
+        assert (journal.answered, journal.failed) == (1, 2)
     with opened(out, retry_failed=True) as journal:
-        assert not journal.done(job("a"))
-        assert journal.done(job("b", 2))
-        assert journal.notices == ("1 rows that had failed are asked again.",)
-    assert ids(out) == ["b"]
+        assert [journal.done(job(name, row)) for row, name in enumerate("abc", 1)] == [False, True, False]
+        assert (journal.answered, journal.failed) == (1, 0)
+        assert journal.notices == ("2 rows that had failed: asked again.",)
+    assert list(recorded(out)) == ["b"]
 
 
-def test_changed_parameters_are_refused_by_name_and_taken_by_force(out: Path) -> None:
+def test_a_survey_drops_the_lines_of_edited_rows_and_keeps_those_of_rows_that_are_gone(out: Path) -> None:
+    with opened(out) as journal:
+        for name in ("gone", "same", "edited"):
+            journal.append(answer(job(name)))
+    jobs = [job("same"), job("edited", 2, "hello, again"), job("new", 3)]
+    with opened(out) as journal:
+        assert journal.survey(jobs) == Survey(rows=3, recorded=1, edited=1, gone=1)
+        assert list(recorded(out)) == ["gone", "same"]
+        assert (journal.answered, journal.failed) == (2, 0)
+        assert [journal.done(each) for each in jobs] == [True, False, False]
+        for each in jobs[1:]:
+            journal.append(answer(each))
+        assert journal.gone() == 1
+    assert recorded(out) == {"gone": job("gone").digest, **{each.custom_id: each.digest for each in jobs}}
+
+
+def test_a_survey_leaves_an_output_alone_that_needs_no_change(out: Path) -> None:
     with opened(out) as journal:
         journal.append(answer(job("a")))
-    with pytest.raises(
-        UsageError, match=r"temperature was 0\.5 and is now 0\.7; seed was not set and is now 1\n.*force"
-    ):
-        opened(out, {"model": "m", "temperature": 0.7, "seed": 1})
-    with opened(out, {"model": "m", "temperature": 0.7}, force=True) as journal:
-        assert journal.done(job("a"))
-        assert [earlier.parameters for earlier in journal.meta.earlier] == [PARAMETERS]
+    before = out.stat()
+    with opened(out) as journal:
+        journal.survey([job("a")])
+        journal.survey([job("a")])
+    assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_without_a_survey_the_old_line_of_an_edited_row_goes_at_the_end(out: Path) -> None:
+    edited = job("a", 1, "edited")
+    with opened(out) as journal:
+        journal.append(answer(job("a")))
+        journal.append(answer(job("b")))
+    with opened(out) as journal:
+        assert not journal.done(edited)
+        journal.append(answer(edited))
+    assert recorded(out) == {"b": job("b").digest, "a": edited.digest}
+
+
+def test_of_two_lines_for_a_row_which_a_killed_run_left_the_later_counts(out: Path) -> None:
+    edited = job("a", 1, "edited")
+    with opened(out) as journal:
+        journal.append(answer(job("a")))
+    with out.open("ab") as file:
+        file.write(answer(edited).line())
+    with opened(out) as journal:
+        assert journal.done(edited)
+        assert journal.notices == (f"1 line of {out} had a later one for the same row, and went.",)
+    assert recorded(out) == {"a": edited.digest}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_custom_id_that_the_input_has_twice_is_refused_with_both_rows(out: Path, known: bool) -> None:
+    with opened(out) as journal:
+        if known:
+            journal.append(answer(job("a")))
+    with opened(out) as journal:
+        journal.done(job("a", 3))
+        with pytest.raises(UsageError, match="two rows of the input have the custom_id 'a': rows 3 and 17"):
+            journal.done(job("a", 17))
+        with pytest.raises(UsageError, match="rows 4 and 5"):
+            journal.survey([job("b", 4), job("b", 5)])
+
+
+def test_the_end_of_a_link_is_the_output_and_its_companions_lie_there(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link, real = tmp_path / "link.jsonl", tmp_path / "far" / "real.jsonl"
+    link.symlink_to(real)
+    with opened(link) as journal:
+        journal.append(answer(job("a")))
+        with pytest.raises(UsageError, match="is writing to"):
+            opened(real)
+    with opened(real) as journal:
+        assert journal.survey([job("a", 1, "edited")]).edited == 1
+    assert link.is_symlink()
+    assert {path.name for path in real.parent.iterdir()} == {"real.jsonl", "real.jsonl.meta.json"}
+
+
+def test_a_rewritten_output_keeps_its_permissions(out: Path) -> None:
+    with opened(out) as journal:
+        journal.append(failure(job("a")))
+    out.chmod(0o640)
+    opened(out, retry_failed=True).close()
+    assert (out.stat().st_size, out.stat().st_mode & 0o777) == (0, 0o640)
+
+
+def test_an_output_that_is_moved_away_during_a_run_ends_the_run(out: Path, tmp_path: Path) -> None:
+    journal = opened(out)
+    journal.append(answer(job("a")))
+    out.rename(tmp_path / "elsewhere.jsonl")
+    with pytest.raises(OutputFailed, match=r"out\.jsonl cannot be written: No such file"):
+        journal.sync()
+    out.touch()
+    with pytest.raises(OutputFailed, match=r"out\.jsonl is another file than at the start of the run"):
+        journal.close()
+    opened(tmp_path / "elsewhere.jsonl", force=True).close()
+
+
+def test_the_first_of_two_errors_is_told(out: Path) -> None:
+    with pytest.raises(KeyError), opened(out):
+        out.unlink()
+        raise KeyError
+
+
+async def test_it_reaches_the_disk_each_second_without_holding_up_the_loop(out: Path) -> None:
+    journal = await asyncio.to_thread(opened, out)
+    keeping = asyncio.create_task(journal.keep_synced())
+    lines = [answer(job(str(number))) for number in range(100)]
+    for line in lines:
+        journal.append(line)  # with the loop's thread watched for calls that block
+    size = sum(len(line.line()) for line in lines)
+
+    def wait_for_the_disk() -> None:
+        while journal._synced < size:
+            time.sleep(0.01)
+
+    await asyncio.to_thread(wait_for_the_disk)
+    keeping.cancel()
+    await asyncio.to_thread(journal.close)
+    assert len(recorded(out)) == 100
+
+
+async def test_a_file_that_goes_away_ends_the_keeping(out: Path) -> None:
+    journal = await asyncio.to_thread(opened, out)
+    await asyncio.to_thread(out.unlink)
+    with pytest.raises(OutputFailed):
+        await journal.keep_synced()
+    with pytest.raises(OutputFailed):
+        await asyncio.to_thread(journal.close)
+
+
+def test_closing_again_does_nothing(out: Path) -> None:
+    with opened(out) as journal:
+        journal.close()
+    journal.sync()
+
+
+def test_another_terminal_can_read_how_the_run_is_getting_on(out: Path) -> None:
+    now = Status("running", 1, "here", 10.0, 12.0, done=5, total=9, cost=0.5)
+    assert status.read(out) is None
+    with opened(out) as journal:
+        journal.tell(now)
+        assert status.read(out) == now
+    (out.parent / "out.jsonl.status.json").write_bytes(b'{"state":"run')
+    assert status.read(out) is None
+
+
+def test_an_input_that_changed_is_told_and_taken(out: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "in.jsonl"
+    rows.write_text("one")
+    Journal.open(out, PARAMETERS, Source.of_file(rows)).close()
+    with Journal.open(out, PARAMETERS, Source.of_file(rows)) as journal:
+        assert journal.notices == ()
+    rows.write_text("two")
+    with Journal.open(out, PARAMETERS, Source.of_file(rows)) as journal:
+        assert journal.notices == ("The input is another than before: its rows are compared one by one.",)
+        assert journal.meta.source.bytes == 3
+    with Journal.open(out, PARAMETERS, STDIN) as journal:
+        assert journal.meta.source.sha256 == ""

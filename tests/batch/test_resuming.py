@@ -183,3 +183,18 @@ async def test_a_process_that_is_killed_at_any_moment_goes_on_with_the_same_call
 
     assert texts(out) == RIGHT
     assert model.asked.total() <= len(PROMPTS) + len(kills) * (8 + 32)
+
+
+async def test_the_example_of_the_readme_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    program = readme.partition("### Batches")[2].partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    async with answering(AnsweringModel()) as server:
+        names: dict[str, Any] = {}
+        exec(program.replace("max_tokens=4", f"max_tokens=4, api_base={server.url!r}"), names)
+        await names["label"](["Who are you?", "I am here."])
+
+    assert sorted(capsys.readouterr().out.splitlines()) == ["row-1 True", "row-2 True"]
+    assert len(recorded(tmp_path / "labels.jsonl")) == 2

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from hfgen import OutputFailed
 from hfgen.batch import Result, run
 from loopback import Visit, serving
 from painters import PACKED, PNG
@@ -58,3 +61,12 @@ async def test_without_an_output_the_bytes_are_in_the_result() -> None:
 
     assert base64.b64decode(body["data"][0]["b64_json"]) == PNG
     assert "path" not in body["data"][0]
+
+
+async def test_a_folder_that_cannot_be_written_ends_the_job_and_not_the_row(tmp_path: Path) -> None:
+    (tmp_path / "answers_files").write_text("no folder")
+
+    with pytest.raises(OutputFailed, match="answers_files"):
+        await painted(tmp_path / "answers.jsonl")
+
+    assert (tmp_path / "answers.jsonl").read_bytes() == b""

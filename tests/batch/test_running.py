@@ -286,7 +286,7 @@ async def test_a_deadline_ends_the_job_after_what_is_under_way() -> None:
 
 async def test_a_limit_of_cost_that_cannot_be_kept_stops_the_job() -> None:
     async with answering(AnsweringModel()) as server:
-        with pytest.raises(JobStopped, match="the price is not known") as stopped:
+        with pytest.raises(JobStopped, match=r"the price of .* is not known") as stopped:
             async for _ in run(["one", "two"], api_base=server.url, max_cost=1.0):
                 pass
 
@@ -382,3 +382,23 @@ async def test_a_repeat_has_the_name_of_its_row_and_every_other_question_another
     assert keys["one"][0] == keys["one"][1]
     assert keys["one"][0].endswith("/row-1")
     assert len({key for several in keys.values() for key in several}) == 4
+
+
+async def test_the_limits_that_a_server_tells_in_its_headers_are_kept() -> None:
+    async def talk(visit: Visit) -> None:
+        if not visit.path.endswith("/chat/completions"):
+            await visit.answer(MODELS, status="200 OK" if visit.path == "/v1/models" else "404 Not Found")
+            return
+        times.append(asyncio.get_running_loop().time())
+        said = {"choices": [{"index": 0, "message": {"content": "yes"}, "finish_reason": "stop"}]}
+        more = (
+            "x-ratelimit-limit-requests: 2\r\nx-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 1s\r\n"
+        )
+        await visit.answer(json.dumps(said).encode(), more=more)
+
+    times: list[float] = []
+    async with serving(talk) as server:
+        found = await every(run(["one", "two"], api_base=server.url, model="m", concurrency=1))
+
+    assert all(result.ok for result in found.values())
+    assert times[1] - times[0] > 0.5

@@ -4,12 +4,15 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 from hfgen.batch import outcomes, pictures
+from hfgen.batch.allowance import Need
 from hfgen.batch.effort import Effort
+from hfgen.batch.job import Job
+from hfgen.batch.pace import Lane
 from hfgen.batch.policy import Again, asked_for, text_of
 from hfgen.batch.question import Question, question_of
 from hfgen.batch.result import Failure, Result
@@ -23,11 +26,9 @@ from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
 FORMAT: Final = "response_format"
+_USUAL_ANSWER: Final = 512  # tokens that are allowed for where a row names no longest answer
+_BYTES_A_TOKEN: Final = 4
 _LONGEST_NAME: Final = 128  # characters of a row's name that an Idempotency-Key holds as it is
-
-
-def _unknown(_model: str, _usage: Usage) -> float | None:
-    return None
 
 
 class Answerer:
@@ -36,20 +37,18 @@ class Answerer:
     Args:
         session: Shared with every other row.
         setting: How rows are asked.
-        price: US dollars for a model's usage, None where they are not known.
     """
 
-    def __init__(
-        self, session: Session, setting: Setting, *, price: Callable[[str, Usage], float | None] = _unknown
-    ) -> None:
+    def __init__(self, session: Session, setting: Setting) -> None:
         self._session = session
         self._setting = setting
         self._policy = setting.policy
         self._options = {**setting.options, "retry": False}  # whoever calls decides when a row is asked again
         self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
+        self._schema_refused = False
         if self._schema_doubted and setting.policy.schema is not None:
             self._options[FORMAT] = asked_for(setting.policy.schema)
-        self._price = price
+        self._server = ",".join(_bases(setting.options))
 
     @staticmethod
     def check(setting: Setting) -> None:
@@ -64,20 +63,29 @@ class Answerer:
             setting.model or None, [{"role": "user", "content": "?"}], **setting.options
         )
 
+    def begin(self, job: Job) -> Effort:
+        """The row as it is asked; what is wrong with it is told by `answer`."""
+        try:
+            question = question_of(job, self._setting.model, self._options, self._setting.bounds)
+        except Refusal as refused:
+            return Effort(job, refused, Lane(self._server, self._setting.model), Need())
+        longest = question.max_tokens or _USUAL_ANSWER
+        need = Need(len(job.body) // _BYTES_A_TOKEN + 1, longest * len(question.questions))
+        return Effort(job, question, Lane(self._server, question.model), need)
+
     async def answer(self, effort: Effort) -> Result:
         """What becomes of a row: an answer, or an error that is the row's own.
 
         Raises:
             HfgenError: Nobody answered, or nobody will answer any row; `effort` tells what was spent.
-            OSError: A picture cannot be written.
+            OutputFailed: A picture cannot be written.
         """
         if effort.begun is None:
             effort.begun = _now()
             longest = self._setting.longest
             effort.deadline = None if longest is None else effort.begun + longest
         try:
-            question = question_of(effort.job, self._setting.model, self._options, self._setting.bounds)
-            return await self._answered(effort, question)
+            return await self._answered(effort, effort.question)
         except (Refusal, *outcomes.OF_THE_ROW) as error:
             return outcomes.refused(effort, error, _seconds(effort))
 
@@ -85,20 +93,24 @@ class Answerer:
         """What becomes of a row that is not to be asked again."""
         return outcomes.unanswered(effort, error, _seconds(effort))
 
-    async def _answered(self, effort: Effort, question: Question) -> Result:
+    async def _answered(self, effort: Effort, question: Question | Refusal) -> Result:
+        if isinstance(question, Refusal):
+            raise question
         question, answers = await self._begun(question, effort)
         while verdict := await self._verdict(question, answers, effort):
             if isinstance(verdict, Failure):
-                seconds, cost = _seconds(effort), self._cost(effort)
-                return outcomes.rejected(effort, verdict, text_of(answers[0]), seconds, cost)
+                seconds = _seconds(effort)
+                return outcomes.rejected(effort, verdict, text_of(answers[0]), seconds)
             effort.asked_again += 1
             question = question.again(verdict.max_tokens, redraw=verdict.redraw)
             answers = await self._heard(question, effort)
         body = await self._worded(question, answers, effort)
-        return outcomes.answered(effort, body, _seconds(effort), self._cost(effort))
+        return outcomes.answered(effort, body, _seconds(effort))
 
     async def _begun(self, question: Question, effort: Effort) -> tuple[Question, list[list[Event]]]:
         """The first answers; where the server may be one that refuses a schema, it is asked without it too."""
+        if self._schema_refused:
+            question = question.without(FORMAT)
         try:
             answers = await self._heard(question, effort)
         except BadRequest:
@@ -106,7 +118,7 @@ class Answerer:
                 raise
             question = question.without(FORMAT)
             answers = await self._heard(question, effort)
-            self._options.pop(FORMAT, None)
+            self._schema_refused = True
         self._schema_doubted = False
         return question, answers
 
@@ -201,9 +213,6 @@ class Answerer:
             return (await detect(self._session, parse_api_base(bases[0]), self._options.get("api_key"))).context
         except HfgenError:
             return None
-
-    def _cost(self, effort: Effort) -> float | None:
-        return self._price(effort.model, Usage(effort.prompt_tokens, effort.completion_tokens))
 
 
 def _bases(options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,17 +6,29 @@ one in a window, two in the next, and so on. It halves them when refusals come i
 token says that requests queue; once for all that was under way then, for they tell of the same moment.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from hfgen.batch.first_tokens import FirstTokens
 
 FIRST: Final = 8
 MOST: Final = 512  # a process may usually have 1024 files open
-_LEAST: Final = 1
+_LEAST: Final = 1.0
 _SHORTEST_WINDOW: Final = 8
 _BURST: Final = 0.1  # of a window's answers; fewer refusals are the noise of a large service
 _FINE: Final = 0.9  # of the slots at which refusals came
 _FASTEST: Final = 0.25  # of the slots, that a window adds at most
+
+
+class Slot(NamedTuple):
+    """A slot that was taken.
+
+    Attributes:
+        epoch: Cuts before it.
+        load: Slots that were taken then, itself included.
+    """
+
+    epoch: int
+    load: int
 
 
 class Concurrency:
@@ -47,49 +59,49 @@ class Concurrency:
         """How many requests may be under way now."""
         return int(self._limit)
 
-    def start(self) -> int:
-        """Take a slot; the number is for `done`."""
+    def start(self) -> Slot:
+        """Take a slot."""
         self.under_way += 1
         if self.under_way >= int(self._limit):
             self._used = True
-        return self._epoch
+        return Slot(self._epoch, self.under_way)
 
     def release(self) -> None:
         """Give a slot back that told nothing of the server's health: a row's own fault, or a caller who left."""
         self.under_way -= 1
 
-    def answered(self, epoch: int, first_token: float | None, seconds: float) -> None:
+    def answered(self, slot: Slot, first_token: float | None, seconds: float) -> None:
         """Give a slot back after a healthy answer.
 
         Args:
-            epoch: What `start` said.
+            slot: What `start` said.
             first_token: Seconds to the first token; None where none was seen.
             seconds: From the request to the end.
         """
         self.under_way -= 1
-        if epoch != self._epoch or self._fixed:
+        if slot.epoch != self._epoch or self._fixed:
             return
         self._answers += 1
         if first_token is not None:
-            self._first_tokens.note(first_token, seconds)
+            self._first_tokens.note(first_token, seconds, slot.load)
         if self._used:
             self._grow()
         if self._answers >= self._window:
             self._end_window()
 
-    def refused(self, epoch: int) -> bool:
+    def refused(self, slot: Slot) -> bool:
         """Give a slot back after a sign of too much: 429, 503, a time limit, no connection.
 
         Returns:
             Whether it makes a burst, upon which the slots were halved.
         """
         self.under_way -= 1
-        if epoch != self._epoch:
+        if slot.epoch != self._epoch:
             return False
         self._answers += 1
         self._refused += 1
         if self._refused >= max(min(2.0, self._limit / 2), self._limit * _BURST):
-            self._cut(self._limit * _FINE)
+            self._cut(self._limit / 2, self._limit * _FINE)
             return True
         if self._answers >= self._window:
             self._end_window()
@@ -109,19 +121,19 @@ class Concurrency:
         self._used = self.under_way >= int(self._limit)
 
     def _end_window(self) -> None:
-        queued = self._first_tokens.queued()
-        if queued and not self._fixed:
-            self._cut(self._limit * (1 - queued))  # by Little's law those that the server really works on
+        borne = None if self._fixed else self._first_tokens.borne()
+        if borne is not None:
+            self._cut(min(self._limit / 2, borne), borne)
             return
         self._clean += 1
         self._begin_window()
 
-    def _cut(self, fine: float) -> None:
-        """Halve, and come back quickly to what is fine."""
+    def _cut(self, limit: float, fine: float) -> None:
+        """Have fewer slots, and come back quickly to what is fine."""
         self._epoch += 1
         self._clean = 0
         self._first_tokens.forget()
         if not self._fixed:
-            self._limit = max(float(_LEAST), self._limit / 2)
+            self._limit = max(_LEAST, limit)
             self._fine = max(self._limit, fine)
         self._begin_window()

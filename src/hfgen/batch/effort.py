@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
+from hfgen.batch.allowance import Need
 from hfgen.batch.job import Job
+from hfgen.batch.pace import Lane
+from hfgen.batch.question import Question
+from hfgen.batch.spending import Cost
+from hfgen.openai_api.refusal import Refusal
 
 
 @dataclass(slots=True)
@@ -11,32 +16,43 @@ class Effort:
 
     Attributes:
         job: What is asked.
+        question: The same as arguments, or why it is none.
+        lane: Which rows it shares a pace with.
+        need: Tokens that it may take.
         begun: When it was first asked, on the event loop's clock; None before that.
         deadline: When its time is over, on the same clock; None where it has no limit.
         first_token: Seconds from the last question to its first token, None where none came.
         attempts: Requests sent, repeats and continuations included.
+        tries: How often it is asked, as the pace counts it.
         failures: Times that it failed as it may by its own doing: a server's error, silence, a cut answer.
-        turned_away: Times that it was not taken at all: no connection, a full or loading server.
         asked_again: Answers that the batch's policy did not take.
-        max_tokens: The longest answer, where the policy has raised it.
         resumed: How often a stream that broke was continued.
         prompt_tokens: Of every answer, also of those not kept.
         completion_tokens: As `prompt_tokens`.
+        cost: US dollars so far, None where a price is not known.
         server: Who answered, or failed to.
         model: Which model.
     """
 
     job: Job
+    question: Question | Refusal
+    lane: Lane
+    need: Need
     begun: float | None = None
     deadline: float | None = None
     first_token: float | None = None
     attempts: int = 0
+    tries: int = 1
     failures: int = 0
-    turned_away: int = 0
     asked_again: int = 0
-    max_tokens: int | None = None
     resumed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost: float | None = 0.0
     server: str = ""
     model: str = ""
+
+    def charge(self, cost: Cost | None) -> None:
+        """Add what one try cost."""
+        exact = None if cost is None else cost.exact
+        self.cost = None if exact is None or self.cost is None else self.cost + exact

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from hfgen.batch.durable import CLOSED_TO_CHILDREN, beside
+from hfgen.batch.output import file_of
 from hfgen.errors import UsageError
 
 _NO_LOCKS_HERE: Final = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
@@ -93,10 +94,10 @@ class Lock:
             os.close(descriptor)  # whoever had it has removed the file meanwhile: once more
 
     @staticmethod
-    def holder(out: Path) -> Holder | None:
+    def holder(out: str | os.PathLike[str]) -> Holder | None:
         """Who writes to an output now; None where nobody does."""
         try:
-            descriptor = os.open(beside(out, ".lock"), os.O_RDWR | CLOSED_TO_CHILDREN)
+            descriptor = os.open(beside(file_of(out), ".lock"), os.O_RDWR | CLOSED_TO_CHILDREN)
         except OSError:
             return None
         try:

@@ -6,10 +6,12 @@ or garbage, since a file can have its length before its content. Whatever is tak
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from types import TracebackType
+from typing import BinaryIO, Final, Self
 
 import msgspec
 
@@ -18,6 +20,7 @@ from hfgen.batch.index import Index, Recorded
 
 _BLOCK: Final = 2**20
 _OK: Final = 200
+DAMAGED: Final = ".damaged"
 
 
 class _Status(msgspec.Struct):
@@ -34,6 +37,10 @@ class _Line(msgspec.Struct):
     custom_id: str
     response: _Status | None
     hfgen: _Account
+
+    @property
+    def answered(self) -> bool:
+        return self.response is not None and self.response.status_code == _OK
 
 
 _decoder: Final = msgspec.json.Decoder(_Line)
@@ -59,6 +66,29 @@ class Found:
     outdated: int = 0
     to_retry: int = 0
 
+    def count(self, answered: bool) -> None:
+        """One row more."""
+        if answered:
+            self.answered += 1
+        else:
+            self.failed += 1
+
+    def notices(self, out: Path) -> Iterator[str]:
+        """What a person should be told, in sentences."""
+        aside = f"set aside in {beside(out, DAMAGED)}"
+        if self.torn:
+            yield f"The last line of {out} was not whole: its {self.torn} bytes are {aside}."
+        if self.broken:
+            yield f"{_lines(self.broken)} of {out} {'was' if self.broken == 1 else 'were'} not whole: {aside}."
+        if self.outdated:
+            yield f"{_lines(self.outdated)} of {out} had a later one for the same row, and went."
+        if self.to_retry:
+            yield f"{self.to_retry} {'row that had' if self.to_retry == 1 else 'rows that had'} failed: asked again."
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
+
 
 def mend(out: Path, index: Index, *, retry_failed: bool = False) -> Found:
     """Make every line of an output whole and every row in it the only one of its name; fill the index with them.
@@ -73,11 +103,21 @@ def mend(out: Path, index: Index, *, retry_failed: bool = False) -> Found:
     reading = _Reading(found, retry_failed=retry_failed)
     with out.open("rb", buffering=_BLOCK) as file:
         index.record(reading.lines(file))
-    found.outdated = reading.recorded - len(index)
+    found.outdated = reading.recorded - index.recorded()
     if found.outdated or found.broken or found.to_retry:
-        counted = _rewrite(out, index)
+        counted = rewrite(out, index)
         found.answered, found.failed = counted.answered, counted.failed
     return found
+
+
+def begins_as_output(out: Path) -> bool:
+    """Whether the first line is one of ours.
+
+    Raises:
+        OSError: As the system says.
+    """
+    with out.open("rb", buffering=_BLOCK) as file:
+        return _decoded(file.readline()) is not None
 
 
 class _Reading:
@@ -94,23 +134,13 @@ class _Reading:
             line = _decoded(raw)
             if line is None:
                 self._found.broken += 1
-            elif self._retry_failed and not _answered(line):
+            elif self._retry_failed and not line.answered:
                 self._found.to_retry += 1
             else:
-                self._count(line)
+                self.recorded += 1
+                self._found.count(line.answered)
                 yield line.custom_id.encode(), line.hfgen.digest, place
             place += len(raw)
-
-    def _count(self, line: _Line) -> None:
-        self.recorded += 1
-        if _answered(line):
-            self._found.answered += 1
-        else:
-            self._found.failed += 1
-
-
-def _answered(line: _Line) -> bool:
-    return line.response is not None and line.response.status_code == _OK
 
 
 def _decoded(raw: bytes) -> _Line | None:
@@ -134,7 +164,8 @@ def _mend_tail(out: Path) -> int:
             file.write(b"\n")
             tail = b""
         else:
-            _set_aside(out, tail)
+            with _Aside(out) as aside:
+                aside.add(tail)
             file.truncate(end - len(tail))
         os.fsync(file.fileno())
         return len(tail)
@@ -151,28 +182,52 @@ def _after_last_newline(file: BinaryIO) -> bytes:
     return tail.rpartition(b"\n")[2]
 
 
-def _set_aside(out: Path, *lines: bytes) -> None:
-    damaged = beside(out, ".damaged")
-    descriptor = os.open(damaged, os.O_WRONLY | os.O_CREAT | os.O_APPEND | CLOSED_TO_CHILDREN, 0o600)
-    with os.fdopen(descriptor, "ab") as file:
-        for line in lines:
-            file.write(line.strip(b"\0\n") + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+class _Aside:
+    """Where lines go that are taken out; the file is made with the first of them."""
+
+    def __init__(self, out: Path) -> None:
+        self._path = beside(out, DAMAGED)
+        self._file: BinaryIO | None = None
+
+    def add(self, line: bytes) -> None:
+        if self._file is None:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | CLOSED_TO_CHILDREN, 0o600)
+            self._file = os.fdopen(descriptor, "ab")
+        self._file.write(line.strip(b"\0\n") + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Only what lies there for good may be taken out of the output."""
+        if self._file is not None:
+            with self._file:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            sync_folder(self._path.parent)
 
 
-def _rewrite(out: Path, index: Index) -> Found:
-    """Keep the lines that the index holds, in their order."""
+def rewrite(out: Path, index: Index) -> Found:
+    """Keep the lines that count by the index, in their order, and tell the index their new places.
+
+    Returns:
+        How many rows are kept, with an answer and with an error.
+
+    Raises:
+        OSError: As the system says; the output is as it was.
+        OutputFailed: The index has no room.
+    """
     kept = Found()
     passing = beside(out, ".new")
-    passing.unlink(missing_ok=True)
     try:
-        with out.open("rb", buffering=_BLOCK) as old:
-            like = os.fstat(old.fileno()).st_mode & 0o7777
-            descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED_TO_CHILDREN, like)
+        passing.unlink(missing_ok=True)
+        with out.open("rb", buffering=_BLOCK) as old, _Aside(out) as aside:
+            descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED_TO_CHILDREN, 0o600)
             with os.fdopen(descriptor, "wb", buffering=_BLOCK) as new:
-                passing.chmod(like)
-                _copy(out, old, new, index, kept)
+                passing.chmod(stat.S_IMODE(os.fstat(old.fileno()).st_mode))
+                _copy(old, new, aside, index, kept)
                 new.flush()
                 os.fsync(new.fileno())
         passing.replace(out)
@@ -183,16 +238,14 @@ def _rewrite(out: Path, index: Index) -> Found:
     return kept
 
 
-def _copy(out: Path, old: BinaryIO, new: BinaryIO, index: Index, kept: Found) -> None:
-    place = 0
+def _copy(old: BinaryIO, new: BinaryIO, aside: _Aside, index: Index, kept: Found) -> None:
+    place = end = 0
     for raw in old:
         line = _decoded(raw)
         if line is None:
-            _set_aside(out, raw)
-        elif index.holds(line.custom_id.encode(), place):
+            aside.add(raw)
+        elif index.move(line.custom_id.encode(), place, end):
             new.write(raw)
-            if _answered(line):
-                kept.answered += 1
-            else:
-                kept.failed += 1
+            end += len(raw)
+            kept.count(line.answered)
         place += len(raw)

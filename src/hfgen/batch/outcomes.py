@@ -15,9 +15,9 @@ OF_THE_ROW: Final = (UsageError, PromptError, ModelNotSupportedError, BadRequest
 """What the row itself is at fault for: no other row is asked differently for it, and no repeat helps."""
 
 
-def answered(effort: Effort, body: bytes, seconds: float, cost: float | None = None) -> Result:
+def answered(effort: Effort, body: bytes, seconds: float) -> Result:
     """An answer in OpenAI's form."""
-    return _result(effort, seconds, response=Response(200, "", msgspec.Raw(body)), cost=cost)
+    return _result(effort, seconds, response=Response(200, "", msgspec.Raw(body)))
 
 
 def refused(effort: Effort, error: HfgenError | Refusal, seconds: float) -> Result:
@@ -41,9 +41,9 @@ def invalid(row: BadRow) -> Result:
     return Result(_new_id(), row.custom_id, None, row.failure, account)
 
 
-def rejected(effort: Effort, failure: Failure, text: str, seconds: float, cost: float | None = None) -> Result:
+def rejected(effort: Effort, failure: Failure, text: str, seconds: float) -> Result:
     """There were answers, but none that the batch's policy takes; the last one's text is kept."""
-    return _result(effort, seconds, error=failure, partial=text, cost=cost)
+    return _result(effort, seconds, error=failure, partial=text)
 
 
 def _result(
@@ -52,7 +52,6 @@ def _result(
     *,
     response: Response | None = None,
     error: Failure | None = None,
-    cost: float | None = None,
     partial: str = "",
 ) -> Result:
     job = effort.job
@@ -66,7 +65,6 @@ def _result(
         resumed=effort.resumed,
         prompt_tokens=effort.prompt_tokens,
         completion_tokens=effort.completion_tokens,
-        cost=cost,
         partial=partial,
     )
     return Result(_new_id(), job.custom_id, response, error, account)

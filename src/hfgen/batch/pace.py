@@ -8,12 +8,12 @@ import math
 from typing import Final, Literal, NamedTuple
 
 from hfgen.batch.allowance import Allowance, Allowing, Need, Rates
-from hfgen.batch.concurrency import FIRST, MOST, Concurrency
+from hfgen.batch.concurrency import FIRST, MOST, Concurrency, Slot
 from hfgen.batch.cooldown import Cooldown
 from hfgen.batch.repeats import Repeats, fate_of, is_load
 from hfgen.batch.spending import Cost, Spending
 from hfgen.batch.told_limits import ToldLimits
-from hfgen.errors import ConnectionFailed, HfgenError, ResponseError, StreamError
+from hfgen.errors import ConnectionFailed, HfgenError, ResponseError, StreamError, TimedOut
 from hfgen.events import Usage
 from hfgen.transport.retry import retryable
 from hfgen.wire import Head
@@ -42,7 +42,7 @@ class Ticket(NamedTuple):
     need: Need
     began: float
     attempts: int
-    epoch: int
+    slot: Slot
     taken: int
     reserved: float
 
@@ -177,7 +177,8 @@ class Pace:
         """The row was given up by ourselves; what it used stays counted as the most that it might have."""
         self.under_way -= 1
         self._course(ticket.lane).slots.release()
-        self.spending.release(ticket.reserved)
+        most = self.spending.cost(ticket.lane.model, ticket.need)
+        self.spending.add(ticket.reserved, None if most is None else Cost(0.0, most.high))
 
     def done(self, ticket: Ticket, outcome: Outcome, now: float) -> Next:
         """A row ended: its slot is free."""
@@ -187,14 +188,14 @@ class Pace:
         error = outcome.error
         if error is None:
             course.cooldown.answered(ticket.began)
-            course.slots.answered(ticket.epoch, outcome.first_token, now - ticket.began)
+            course.slots.answered(ticket.slot, outcome.first_token, now - ticket.began)
             return Next("record", attempts=ticket.attempts, cost=cost)
         if isinstance(error, StreamError):
             course.slots.release()
         elif retryable(error):
-            burst = course.slots.refused(ticket.epoch)
+            burst = course.slots.refused(ticket.slot)
             asked = error.retry_after
-            if burst or (asked is not None and is_load(error)) or course.cooldown.bursts:
+            if burst or asked is not None or course.cooldown.bursts:
                 course.cooldown.refused(ticket.began, now, asked)
         else:
             course.slots.release()
@@ -217,17 +218,18 @@ class Pace:
         return Next("record", attempts=attempts)
 
     def _settle(self, ticket: Ticket, outcome: Outcome) -> Cost | None:
-        usage = outcome.usage
-        if usage is None:
-            unsent = outcome.error is not None and not isinstance(outcome.error, StreamError)
-            if unsent:
-                self.spending.release(ticket.reserved)
-                return Cost(0.0, 0.0)
-            self.spending.add(ticket.reserved, None)
-            return None
-        used = Need(usage.prompt_tokens, usage.completion_tokens)
-        self._allowance.settle(ticket.taken, ticket.need, used)
-        cost = self.spending.cost(ticket.lane.model, used, outcome.provider)
+        """Count what it used: nothing where it was refused, anything up to its need where nobody said."""
+        need, usage, error = ticket.need, outcome.usage, outcome.error
+        if usage is not None:
+            used = Need(usage.prompt_tokens, usage.completion_tokens)
+            cost = self.spending.cost(ticket.lane.model, used, outcome.provider)
+        elif error is None or isinstance(error, (StreamError, TimedOut)):
+            used = need
+            most = self.spending.cost(ticket.lane.model, need, outcome.provider)
+            cost = None if most is None else Cost(0.0, most.high)
+        else:
+            used, cost = Need(), Cost(0.0, 0.0)  # the router bills no errors (hub-docs, pricing.md)
+        self._allowance.settle(ticket.taken, need, used)
         self.spending.add(ticket.reserved, cost)
         return cost
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from hfgen.errors import OutputFailed
 from hfgen.events import Event, ImageResponse
 from hfgen.saving import save_in, stem_of
 
@@ -23,7 +24,7 @@ async def worded(events: Sequence[Event], custom_id: str, folder: Path | None) -
         folder: Where the files go; a picture's `path` is relative to the folder that holds it. None for `b64_json`.
 
     Raises:
-        OSError: A file cannot be written.
+        OutputFailed: A file cannot be written.
     """
     pictures = [event for event in events if isinstance(event, ImageResponse)]
     return await asyncio.to_thread(_body, pictures, custom_id, folder)
@@ -46,5 +47,11 @@ def _kept(picture: ImageResponse, custom_id: str, folder: Path | None) -> dict[s
     }
     if folder is None:
         return {"b64_json": base64.b64encode(media.data).decode("ascii"), **said}
-    path = save_in(folder, stem_of(custom_id, picture.seed, media.data), media.extension, media.data)
+    try:
+        path = save_in(folder, stem_of(custom_id, picture.seed, media.data), media.extension, media.data)
+    except OSError as error:
+        raise OutputFailed(
+            f"no picture can be written into {folder}: {error.strerror or error}",
+            hint="Free space, or mend what the message says, and run the same command again.",
+        ) from error
     return {"path": f"{folder.name}/{path.name}", **said}

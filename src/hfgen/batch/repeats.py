@@ -8,7 +8,15 @@ import random
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-from hfgen.errors import EndpointPaused, HfgenError, MissingAuth, ModelLoading, PaymentRequired, RateLimited
+from hfgen.errors import (
+    EndpointPaused,
+    HfgenError,
+    MissingAuth,
+    ModelLoading,
+    PaymentRequired,
+    RateLimited,
+    ServerError,
+)
 from hfgen.transport.retry import retryable
 
 Fate: TypeAlias = Literal["again", "record", "stop"]
@@ -17,6 +25,7 @@ Fate: TypeAlias = Literal["again", "record", "stop"]
 SHARE: Final = 0.1
 FLOOR: Final = 50
 MOST_ATTEMPTS: Final = 5
+_FULL: Final = 503  # with a Retry-After; without, it may be any failure
 _FIRST: Final = 0.5  # seconds; doubled with each attempt
 _LONGEST: Final = 30.0
 
@@ -30,7 +39,8 @@ def fate_of(error: HfgenError) -> Fate:
 
 def is_load(error: HfgenError) -> bool:
     """Whether the server had no room for the request, and did no work for it."""
-    return isinstance(error, (RateLimited, ModelLoading))
+    full = isinstance(error, ServerError) and error.status == _FULL and error.retry_after is not None
+    return full or isinstance(error, (RateLimited, ModelLoading))
 
 
 class Repeats:

@@ -1,43 +1,47 @@
 """The engine of one machine: a task for each row under way, and a heap of those that wait, which hold no slot.
 
-Rows come in as they are taken, at most a few dozen ahead; results go out through a bounded queue, so a reader that is
-slow slows down the asking. Every row that was taken ends in exactly one result, or is not spoken of at all: the next
-run asks it.
+Rows come in as they are taken, at most a few dozen ahead; results wait for their reader, at most a few dozen: one
+that is slow slows down the asking. Every row that was taken ends in exactly one result, or is not spoken of at all: the
+next run asks it.
 """
 
 import asyncio
-import random
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from hfgen.batch import outcomes
 from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
+from hfgen.batch.ends import JobStopped
 from hfgen.batch.job import Job
+from hfgen.batch.pace import Lane, Next, Outcome, Pace, Ticket
+from hfgen.batch.repeats import MOST_ATTEMPTS, is_load
 from hfgen.batch.result import Result
-from hfgen.errors import (
-    ConnectionFailed,
-    EndpointPaused,
-    HfgenError,
-    MissingAuth,
-    ModelLoading,
-    PaymentRequired,
-    RateLimited,
-)
-from hfgen.transport.retry import retryable
+from hfgen.errors import ConnectionFailed, HfgenError, OutputFailed
+from hfgen.events import Usage
+from hfgen.wire import Head
 
-_AHEAD: Final = 32  # rows that were read, and not yet asked
-_MOST_WAITING: Final = 1000  # rows that wait for another try; above that no new ones are begun
-_MOST_FAILURES: Final = 4
-_PATIENCE: Final = 600.0  # seconds for a row that no server takes
-_LONGEST_WAIT: Final = 30.0  # seconds
+_AHEAD: Final = 32  # rows that were read and not yet asked; results that nobody has taken
+_MOST_PARKED: Final = 64  # rows that wait for their turn while those of another lane go
+_MOST_WAITING: Final = 1000  # rows that wait; above that no new ones are begun
+
+
+_LANE: Final[ContextVar[Lane]] = ContextVar("hfgen.batch.lane")  # of the row that the current task asks for
 
 
 class Asker(Protocol):
     """Who asks for one row."""
+
+    def begin(self, job: Job) -> Effort:
+        """The row as it is asked."""
+        ...
 
     async def answer(self, effort: Effort) -> Result:
         """What becomes of it; an `HfgenError` where nobody answered."""
@@ -45,22 +49,6 @@ class Asker(Protocol):
 
     def failed(self, effort: Effort, error: HfgenError) -> Result:
         """What becomes of it where it is not to be asked again."""
-        ...
-
-
-class Pace(Protocol):
-    """When the next row may be asked."""
-
-    async def slot(self, effort: Effort) -> None:
-        """Wait until a row may be asked."""
-        ...
-
-    def done(self, effort: Effort, error: HfgenError | None) -> None:
-        """A row has been asked; `error` is what it failed with, None where there was an answer or a refusal."""
-        ...
-
-    def may_repeat(self, error: HfgenError) -> bool:
-        """Whether the job can afford one more repeat."""
         ...
 
 
@@ -87,15 +75,14 @@ class Runner:
     Args:
         asker: Asks for one row.
         pace: Says when.
-        first_wait: Seconds that a row waits at most before its second try; doubled with each failure.
     """
 
-    def __init__(self, asker: Asker, pace: Pace, *, first_wait: float = 0.5) -> None:
+    def __init__(self, asker: Asker, pace: Pace) -> None:
         self._asker = asker
         self._pace = pace
-        self._first_wait = first_wait
         self._read: deque[Job] = deque()
         self._read_all = False
+        self._held: Effort | None = None  # the next row, while there is no slot for it
         self._waiting: list[tuple[float, int, Effort]] = []
         self._order = count()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -103,7 +90,7 @@ class Runner:
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._error: Exception | None = None
-        self._ready: asyncio.Queue[Result | None] = asyncio.Queue(_AHEAD)
+        self._ready: asyncio.Queue[Result | None] = asyncio.Queue()
 
     @property
     def under_way(self) -> int:
@@ -112,26 +99,35 @@ class Runner:
 
     @property
     def waiting(self) -> int:
-        """Rows that wait for another try."""
+        """Rows that wait for another try, or for their turn."""
         return len(self._waiting)
 
     def stop(self) -> None:
         """Take no more rows, and drop those that wait; what is being asked still ends."""
         self._stopping.set()
 
+    def heard(self, head: Head) -> None:
+        """How an answer begins, in the task that asked: for the limits that its headers tell."""
+        lane = _LANE.get(None)
+        if lane is not None:
+            self._pace.heard(lane, head, asyncio.get_running_loop().time())
+
     async def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
-        """One result for each job, in the order in which they come; leaving it ends every request at once.
+        """One result for each job and bad row, in the order in which they come; leaving it ends every request at once.
 
         Raises:
             MissingAuth: Nobody will answer any row; what was under way has ended, and nothing is said of such rows.
             PaymentRequired: As `MissingAuth`.
+            JobStopped: No row that is left could be paid for.
             HfgenError: As `MissingAuth`; or the jobs themselves cannot be read on.
         """
         working = asyncio.create_task(self._work(jobs))
         try:
             while (result := await self._ready.get()) is not None:
+                if self._ready.qsize() < _AHEAD:
+                    self._changed.set()
+                    self._room.set()
                 yield result
-            await working
         finally:
             await _ended(working)
             await _ended(*self._under_way)
@@ -144,14 +140,12 @@ class Runner:
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait((taking, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if taking.done() and (failed := taking.exception()):
-                raise failed
             await _ended(taking, reading)
             while self._under_way:
                 await asyncio.wait(self._under_way)
         finally:
             await _ended(taking, reading, stopping)
-        await self._ready.put(None)
+            self._ready.put_nowait(None)
 
     def _halt(self, error: Exception) -> None:
         """There is no use in going on."""
@@ -163,11 +157,11 @@ class Runner:
         try:
             async for job in jobs:
                 if isinstance(job, BadRow):
-                    await self._ready.put(outcomes.invalid(job))
-                    continue
-                self._read.append(job)
-                self._changed.set()
-                while len(self._read) >= _AHEAD:
+                    self._ready.put_nowait(outcomes.invalid(job))
+                else:
+                    self._read.append(job)
+                    self._changed.set()
+                while len(self._read) >= _AHEAD or self._ready.qsize() >= _AHEAD:
                     self._room.clear()
                     await self._room.wait()
         except Exception as error:  # noqa: BLE001 - whatever the input fails with is told once the answers have ended
@@ -176,87 +170,125 @@ class Runner:
         self._changed.set()
 
     async def _take(self) -> None:
-        while (effort := await self._next()) is not None:
-            await self._pace.slot(effort)
-            if self._stopping.is_set():
-                return
-            task = asyncio.create_task(self._row(effort))
-            self._under_way.add(task)
-            task.add_done_callback(self._over)
+        """Start one row after the other, as the pace allows; it ends when there is none any more."""
+        try:
+            while not (self._stopping.is_set() or self._all_over):
+                wait = self._start_next()
+                if wait > 0:
+                    await self._turn(wait)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is not to be silent
+            self._halt(error)
+
+    @property
+    def _all_over(self) -> bool:
+        return self._read_all and not (self._read or self._held or self._waiting or self._under_way)
+
+    async def _turn(self, seconds: float) -> None:
+        """Wait until something has changed, at most so long."""
+        self._changed.clear()
+        if seconds == math.inf:
+            await self._changed.wait()
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _start_next(self) -> float:
+        """Start a row; else the seconds until one may be ready, should nothing change."""
+        now = asyncio.get_running_loop().time()
+        if self._ready.qsize() >= _AHEAD:  # nobody reads what there is
+            return math.inf
+        effort = self._held or self._next(now)
+        if effort is None:
+            return self._waiting[0][0] - now if self._waiting else math.inf
+        self._held = effort
+        wait = self._pace.ready(effort.lane, effort.need, now)
+        if wait <= 0:
+            self._held = None
+            self._start(effort, now)
+        elif wait < math.inf and len(self._waiting) < _MOST_PARKED:
+            self._held = None
+            self._wait(effort, now + wait)  # rows of another lane may be ready meanwhile
+            return 0.0
+        elif not self._under_way and not self._pace.affordable(effort.lane, effort.need):
+            self._halt(self._too_costly(effort))
+        return wait
+
+    def _too_costly(self, effort: Effort) -> JobStopped:
+        model = effort.lane.model or "the server's model"
+        if self._pace.spending.cost(effort.lane.model, effort.need) is None:
+            return JobStopped("cost", f"the price of {model} is not known, so the limit of cost cannot be kept")
+        return JobStopped("cost", f"one more row of {model} may cost more than the limit leaves")
+
+    def _next(self, now: float) -> Effort | None:
+        """A row that has waited, before one that is new."""
+        if self._waiting and self._waiting[0][0] <= now:
+            return heappop(self._waiting)[-1]
+        if self._read and len(self._waiting) < _MOST_WAITING:
+            self._room.set()
+            return self._asker.begin(self._read.popleft())
+        return None
+
+    def _wait(self, effort: Effort, due: float) -> None:
+        heappush(self._waiting, (due, next(self._order), effort))
+
+    def _start(self, effort: Effort, now: float) -> None:
+        ticket = self._pace.start(effort.lane, effort.need, now, effort.tries)
+        task = asyncio.create_task(self._row(effort, ticket))
+        self._under_way.add(task)
+        task.add_done_callback(self._over)
 
     def _over(self, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         self._changed.set()
 
-    async def _next(self) -> Effort | None:
-        """A row that has waited, before one that is new; None when there is none any more."""
-        now = asyncio.get_running_loop().time
-        while True:
-            if self._waiting and self._waiting[0][0] <= now():
-                return heappop(self._waiting)[-1]
-            if self._read and len(self._waiting) < _MOST_WAITING:
-                self._room.set()
-                return Effort(self._read.popleft())
-            if self._read_all and not (self._read or self._waiting or self._under_way):
-                return None
-            self._changed.clear()
-            try:
-                async with asyncio.timeout_at(self._waiting[0][0] if self._waiting else None):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-
-    async def _row(self, effort: Effort) -> None:
-        """Ask, and hand the result over before the slot is free: who reads slowly is not asked for more."""
-        error: HfgenError | None = None
+    async def _row(self, effort: Effort, ticket: Ticket) -> None:
+        _LANE.set(effort.lane)
+        before = (effort.prompt_tokens, effort.completion_tokens)
         try:
-            try:
-                result: Result | None = await self._asker.answer(effort)
-            except HfgenError as failed:
-                error = failed
-                result = self._after(effort, failed)
-            if result is not None:
-                await self._ready.put(result)
-        except Exception as fault:  # noqa: BLE001 - a full disk, or a fault of ours: it ends the job, not the row
-            self._halt(fault)
-        finally:
-            self._pace.done(effort, error)
+            result = await self._asker.answer(effort)
+        except HfgenError as error:
+            step = self._done(effort, ticket, before, error)
+            self._after(effort, error, step)
+        except BaseException as fault:
+            self._pace.left(ticket)
+            if not isinstance(fault, Exception):
+                raise
+            self._halt(fault)  # of ours: it ends the job, not the row
+        else:
+            self._done(effort, ticket, before, None)
+            self._ready.put_nowait(_priced(result, effort))
 
-    def _after(self, effort: Effort, error: HfgenError) -> Result | None:
-        """The row's end, or None where it is asked again, or where no row will be answered."""
-        if _hopeless(error):
-            self._halt(error)
-            return None
-        turned_away = isinstance(error, ConnectionFailed | RateLimited | ModelLoading)
-        effort.turned_away += turned_away
-        effort.failures += not turned_away
-        now = asyncio.get_running_loop().time()
-        due = now + self._wait(effort, error)
-        if not self._is_over(effort, error, due):
-            heappush(self._waiting, (due, next(self._order), effort))
-            return None
-        if isinstance(error, ConnectionFailed) and effort.deadline is None:
-            self._halt(error)  # nobody is there at all: the next run goes on
-            return None
-        return self._asker.failed(effort, error)
+    def _done(self, effort: Effort, ticket: Ticket, before: tuple[int, int], error: HfgenError | None) -> Next:
+        usage = Usage(effort.prompt_tokens - before[0], effort.completion_tokens - before[1])
+        outcome = Outcome(error, effort.first_token, usage if usage.total_tokens else None)
+        step = self._pace.done(ticket, outcome, asyncio.get_running_loop().time())
+        effort.charge(step.cost)
+        return step
 
-    def _is_over(self, effort: Effort, error: HfgenError, due: float) -> bool:
-        begun = due if effort.begun is None else effort.begun
+    def _after(self, effort: Effort, error: HfgenError, step: Next) -> None:
+        """The row is asked again, or ends; or it is left to the next run, where no row will be answered."""
+        due = asyncio.get_running_loop().time() + step.wait
+        effort.failures += not (is_load(error) or isinstance(error, ConnectionFailed))
         late = effort.deadline is not None and due >= effort.deadline
-        tired = effort.failures >= _MOST_FAILURES or due - begun >= _PATIENCE
-        return late or tired or not retryable(error) or not self._pace.may_repeat(error)
+        tired = effort.failures >= MOST_ATTEMPTS  # be it alone at the end of a job, where the pace sees an outage in it
+        unreachable = isinstance(error, ConnectionFailed) and error.lasting
+        if step.action == "stop" or unreachable or isinstance(error, OutputFailed):
+            self._halt(error)
+        elif step.action == "again" and not (late or tired):
+            effort.tries = step.attempts
+            self._wait(effort, due)
+        else:
+            self._ready.put_nowait(_priced(self._asker.failed(effort, error), effort))
 
-    def _wait(self, effort: Effort, error: HfgenError) -> float:
-        """Seconds: what the server asks for, and full jitter on top, so that the rows do not come back all at once."""
-        longest = min(_LONGEST_WAIT, self._first_wait * 2.0 ** (effort.failures + effort.turned_away - 1))
-        return (error.retry_after or 0.0) + random.uniform(0, longest)  # noqa: S311 - jitter is no secret
 
-
-def _hopeless(error: HfgenError) -> bool:
-    """Whether every other row would end in the same way."""
-    if isinstance(error, ConnectionFailed):
-        return error.lasting
-    return isinstance(error, MissingAuth | PaymentRequired | EndpointPaused)
+def _priced(result: Result, effort: Effort) -> Result:
+    """The result with what all of its tries cost."""
+    if effort.cost is None:
+        return result
+    return replace(result, hfgen=replace(result.hfgen, cost=effort.cost))
 
 
 async def _ended(*tasks: "asyncio.Task[object]") -> None:

@@ -17,13 +17,16 @@ from typing import Any, TypeAlias
 
 from typing_extensions import Unpack
 
+from hfgen.batch.allowance import Allowance, Rates
 from hfgen.batch.answer_schema import AnswerSchema
 from hfgen.batch.answerer import Answerer
 from hfgen.batch.bad_row import BadRow
+from hfgen.batch.concurrency import MOST
 from hfgen.batch.ends import Ends
 from hfgen.batch.given import Given, job_of
 from hfgen.batch.job import Job
 from hfgen.batch.journal import Journal
+from hfgen.batch.pace import Pace
 from hfgen.batch.policy import OnLength, Policy
 from hfgen.batch.reading import read
 from hfgen.batch.recording import Output, recording
@@ -31,12 +34,13 @@ from hfgen.batch.result import Result
 from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.setting import Setting
 from hfgen.batch.sidecar import Source
-from hfgen.batch.steady import Steady
+from hfgen.batch.spending import Prices, Spending
 from hfgen.batch.stopping import Stopping
 from hfgen.batch.tally import Tally
 from hfgen.openai_api.bounds import Bounds
 from hfgen.options import Options
 from hfgen.transport.session import Session
+from hfgen.wire import Head
 
 Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"
 Schema: TypeAlias = Mapping[str, Any] | AnswerSchema | None
@@ -64,7 +68,10 @@ def run(
     deadline: float | None = None,
     max_cost: float | None = None,
     max_errors: int | str | None = None,
-    concurrency: int = 64,
+    concurrency: int | None = None,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    prices: Mapping[str, Prices] | None = None,
     bounds: Bounds | None = None,
     engine: Opening | None = None,
     session: Session | None = None,
@@ -96,7 +103,10 @@ def run(
         deadline: Seconds for the job.
         max_cost: US dollars for the job.
         max_errors: Rows that may fail, or their share (`"5%"`).
-        concurrency: Rows asked side by side.
+        concurrency: Rows asked side by side, always so many; None finds out how many the server takes well.
+        rpm: Requests a minute.
+        tpm: Tokens a minute, of prompts and answers.
+        prices: Of each model; without them no cost is known.
         bounds: What a row may ask for.
         engine: Answers the rows; one machine's own where it is None.
         session: Connections shared with other calls.
@@ -126,7 +136,13 @@ def run(
         run=secrets.token_hex(8),
     )
     Answerer.check(setting)
-    opening = engine or _here(session, concurrency)
+    pace = Pace(
+        most=concurrency or MOST,
+        fixed=concurrency is not None,
+        allowance=Allowance(Rates(requests=rpm, tokens=tpm)),
+        spending=Spending(prices or {}, max_cost),
+    )
+    opening = engine or _here(session, pace)
     output = None if out is None else Output(Path(out), source, force=force, retry_failed=retry_failed)
     return _run(jobs, setting, schema, output, opening, ends, tally or Tally())
 
@@ -136,11 +152,15 @@ def _folder(out: Path) -> Path:
     return out.with_name(f"{out.stem}_files")
 
 
-def _here(session: Session | None, concurrency: int) -> Opening:
+def _here(session: Session | None, pace: Pace) -> Opening:
     @asynccontextmanager
     async def opened(setting: Setting) -> AsyncGenerator[Engine, None]:
-        async with Session() if session is None else nullcontext(session) as shared:
-            yield Runner(Answerer(shared, setting), Steady(concurrency))
+        def heard(head: Head) -> None:
+            runner.heard(head)
+
+        async with Session(heard=heard) if session is None else nullcontext(session) as shared:
+            runner = Runner(Answerer(shared, setting), pace)
+            yield runner
 
     return opened
 

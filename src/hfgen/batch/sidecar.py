@@ -20,6 +20,8 @@ Parameter: TypeAlias = Any
 """A value of JSON; what it means is its owner's affair."""
 Parameters: TypeAlias = Mapping[str, Parameter]
 
+ENDING: Final = ".meta.json"
+
 _SHOWN: Final = 100
 """Characters of a value in a message."""
 _BLOCK: Final = 2**20
@@ -116,7 +118,7 @@ def read(out: Path) -> Meta | None:
         OSError: It cannot be read.
     """
     try:
-        data = beside(out, ".meta.json").read_bytes()
+        data = beside(out, ENDING).read_bytes()
     except FileNotFoundError:
         return None
     try:
@@ -131,7 +133,7 @@ def write(out: Path, meta: Meta) -> None:
     Raises:
         OSError: As the system says.
     """
-    replace(beside(out, ".meta.json"), msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n")
+    replace(beside(out, ENDING), msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n")
 
 
 def _masked(name: str, value: Parameter) -> Parameter:

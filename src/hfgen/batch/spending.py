@@ -117,15 +117,11 @@ class Spending:
         return cost is not None and self.high + self._reserved + cost.high <= self._most
 
     def reserve(self, model: str, need: Need) -> float:
-        """A row starts: the most that it may cost, for `release` and `add`."""
+        """A row starts: the most that it may cost, for `add`."""
         cost = None if self._most is None else self.cost(model, need)
         reserved = 0.0 if cost is None else cost.high
         self._reserved += reserved
         return reserved
-
-    def release(self, reserved: float) -> None:
-        """A row ended without a bill."""
-        self._reserved -= reserved
 
     def add(self, reserved: float, cost: Cost | None) -> None:
         """A row ended, and costs so much; None where nobody knows."""

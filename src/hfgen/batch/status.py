@@ -1,6 +1,16 @@
 """How a run is getting on, for whoever asks from another terminal: `OUT.status.json`, rewritten while it runs."""
 
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
 import msgspec
+
+from hfgen.batch.durable import beside, replace
+from hfgen.batch.output import file_of
+
+_ENDING: Final = ".status.json"
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,3 +53,20 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     projected: float | None = None
     seconds_left: float | None = None
     message: str = ""
+
+
+def write(out: Path, status: Status) -> None:
+    """Let other terminals know; where it cannot be written nothing is lost but that."""
+    with suppress(OSError):
+        replace(beside(out, _ENDING), msgspec.json.encode(status) + b"\n", lasting=False)
+
+
+def read(out: str | os.PathLike[str]) -> Status | None:
+    """How the latest run of an output is or was getting on; None where that is not known.
+
+    A run that was killed has no time to say so: whether one is at work says `Lock.holder`.
+    """
+    try:
+        return msgspec.json.decode(beside(file_of(out), _ENDING).read_bytes(), type=Status)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -12,6 +12,7 @@ import msgspec
 
 from hfgen.events import (
     Event,
+    Finish,
     FinishReason,
     ImageResponse,
     Logprobs,
@@ -135,17 +136,34 @@ def left_out_of(answers: Iterable[Iterable[Event]]) -> dict[str, list[str]]:
 
 
 def _choice(index: int, events: Sequence[Event]) -> dict[str, Any]:
-    text = "".join(str(event) for event in events if isinstance(event, str | ImageResponse))
-    thoughts = "".join(event.text for event in events if isinstance(event, Reasoning))
-    calls = _calls(event for event in events if isinstance(event, ToolCallDelta))
-    tokens = tuple(token for event in events if isinstance(event, Logprobs) for token in event.tokens)
-    message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
+    texts: list[str] = []
+    thoughts: list[str] = []
+    deltas: list[ToolCallDelta] = []
+    tokens: list[TokenLogprob] = []
+    reason: Finish = "stop"
+    for event in events:
+        match event:
+            case str() | ImageResponse():
+                texts.append(str(event))
+            case Reasoning():
+                thoughts.append(event.text)
+            case ToolCallDelta():
+                deltas.append(event)
+            case Logprobs():
+                tokens += event.tokens
+            case FinishReason():
+                reason = event.reason
+            case Usage() | Progress() | Resumed():
+                pass
+            case _:
+                assert_never(event)
+    text = "".join(texts)
+    message: dict[str, Any] = {"role": "assistant", "content": text if text or not deltas else None, "refusal": None}
     if thoughts:
-        message["reasoning_content"] = thoughts
-    if calls:
-        message["tool_calls"] = calls
-    reason = next((event.reason for event in events if isinstance(event, FinishReason)), "stop")
-    logprobs = logprobs_of(Logprobs(tokens)) if tokens else None
+        message["reasoning_content"] = "".join(thoughts)
+    if deltas:
+        message["tool_calls"] = _calls(deltas)
+    logprobs = logprobs_of(Logprobs(tuple(tokens))) if tokens else None
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
 
 
@@ -171,6 +189,8 @@ def usage_of(usage: Usage) -> dict[str, Any]:
 
 def summed(usages: Sequence[Usage]) -> Usage:
     """The usage of several answers to one prompt, which is counted once."""
+    if len(usages) == 1:
+        return usages[0]
     return Usage(
         prompt_tokens=max((usage.prompt_tokens for usage in usages), default=0),
         completion_tokens=sum(usage.completion_tokens for usage in usages),
