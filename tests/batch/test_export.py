@@ -219,6 +219,35 @@ def test_a_refusal_is_an_error_with_its_status(tmp_path: Path) -> None:
     assert (row["error"], row["text"]) == ("400 invalid_value: too long", None)
 
 
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"error": "no"}, "400: no"),
+        ({"error": {"code": 7}}, "400 7: the server gave no reason"),
+        ({}, "400: the server gave no reason"),
+    ],
+)
+def test_a_refusal_in_other_words_is_an_error_too(tmp_path: Path, body: dict[str, Any], error: str) -> None:
+    assert one_row(tmp_path, body, 400)["error"] == error
+
+
+def test_an_answer_in_no_known_form_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the answer to 'a' is in no form that is known"):
+        one_row(tmp_path, {"choices": [{"message": {"content": 5}}]})
+
+
+@pytest.mark.parametrize("order", ["input", "completion"])
+def test_a_row_that_was_mended_counts_once(tmp_path: Path, source: Path, order: str) -> None:
+    journal = answered(tmp_path, source)
+    stale = Result("x", "invalid-row-1", None, Failure("invalid_row", "no CSV"), Account("0", 1))
+    journal.write_bytes(stale.line() + journal.read_bytes())
+
+    done, rows = exported(tmp_path, journal, source=str(source), order=order)
+
+    assert (done.answers, done.failures) == (2, 1)
+    assert sorted(row["id"] for row in rows) == ["a", "b", "c"]
+
+
 # Another input
 
 
@@ -258,11 +287,11 @@ def test_what_is_read_is_not_written_over(tmp_path: Path, source: Path) -> None:
     assert journal.read_bytes() == before
 
 
-@pytest.mark.parametrize("line", [b"no JSON\n", b"{}\n", b'{"hfgen": {"row": "x"}}\n'])
+@pytest.mark.parametrize("line", [b"no JSON\n", b"{}\n", b'{"hfgen": {"row": "x"}}\n', b'{"hfgen": {"row": 1}}\n'])
 def test_a_line_that_is_no_result_is_named(tmp_path: Path, line: bytes) -> None:
     (tmp_path / "out.jsonl").write_bytes(line)
 
-    with pytest.raises(UsageError, match="line 1 is no result of a batch"):
+    with pytest.raises(UsageError, match="is no result of a batch"):
         exported(tmp_path, tmp_path / "out.jsonl")
 
 

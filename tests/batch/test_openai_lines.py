@@ -78,7 +78,7 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, change: dict[str, 
 
     assert words in bad.message
     assert bad.message.startswith("line 2: ")
-    assert bad.custom_id == ("row-2" if "custom_id" in change else "two")
+    assert bad.custom_id == ("invalid-row-2" if "custom_id" in change else "two")
     assert bad.failure.code == "invalid_row"
 
 
@@ -101,6 +101,14 @@ def test_a_line_that_is_no_json_is_a_bad_row(tmp_path: Path, line: bytes) -> Non
 
 def test_a_bad_row_that_was_mended_has_another_digest(tmp_path: Path) -> None:
     assert fault(tmp_path, b"no JSON").digest != fault(tmp_path, b"still none").digest
+
+
+def test_a_line_that_cannot_be_read_takes_no_name_from_another(tmp_path: Path) -> None:
+    jobs = read(
+        tmp_path, *({**GOOD, "custom_id": f"row-{n}"} for n in range(3)), b"no JSON", {**GOOD, "custom_id": "row-4"}
+    )
+
+    assert [job.custom_id for job in jobs] == ["row-0", "row-1", "row-2", "invalid-row-4", "row-4"]
 
 
 def test_empty_lines_are_passed_over_and_counted(tmp_path: Path) -> None:

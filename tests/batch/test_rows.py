@@ -144,9 +144,9 @@ def test_a_conversation_is_no_picture(tmp_path: Path) -> None:
 
 def test_a_column_that_no_row_has_is_refused_at_once_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"no column 'promt'; did you mean 'prompt'\? \(its columns: 'prompt', 'label'"
+        UsageError, match=r"no column 'prompts'; did you mean 'prompt'\? \(its columns: 'prompt', 'label'"
     ):
-        read(tmp_path, {"prompt": "a", "label": 1}, reading=Reading(asking=Asking(column="promt")))
+        read(tmp_path, {"prompt": "a", "label": 1}, reading=Reading(asking=Asking(column="prompts")))
     with pytest.raises(UsageError, match=r"--template: the input has no column 'txt'; did you mean 'text'"):
         read(tmp_path, {"text": "a"}, reading=Reading(asking=Asking(template=Template.parse("{txt}"))))
     with pytest.raises(UsageError, match=r"no column prompt, messages or text \(its columns: 'question'\); say which"):
@@ -203,7 +203,7 @@ def test_a_row_whose_name_is_none_is_a_bad_row_named_by_its_number(tmp_path: Pat
     bad = read(tmp_path, {"id": "a", "prompt": "Hi"}, {"id": name, "prompt": "Hi"})[1]
 
     assert isinstance(bad, BadRow)
-    assert bad.custom_id == "row-2"
+    assert bad.custom_id == "invalid-row-2"
     assert "--id-column" in bad.message
 
 

@@ -57,6 +57,34 @@ def test_where_addresses_are_allowed_they_are_those_of_the_web() -> None:
     refusal_of(shown("file:///etc/passwd"), bounds)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "video_url", "video_url": {"url": "http://10.0.0.1/a.mp4"}},
+        {"type": "audio_url", "audio_url": "https://example.com/a.wav"},
+        {"type": "image", "image": "http://169.254.169.254/"},
+        {"type": "image", "url": "https://example.com/a.png"},
+        {"type": "file", "file": {"file_data": "file:///etc/passwd"}},
+        {"type": "input_image", "source": {"deep": [{"url": "HTTP://localhost/"}]}},
+        {"type": "video", "video": ["https://example.com/1.png", "https://example.com/2.png"]},
+    ],
+)
+def test_by_default_no_part_of_any_kind_names_an_address(part: dict[str, Any]) -> None:
+    said: list[dict[str, Any]] = [{"role": "user", "content": [{"type": "text", "text": "https://example.com/"}, part]}]
+
+    assert "addresses" in refusal_of(said)
+    if "file:" not in str(part):
+        assert checked(said, Bounds(image_urls=True))
+
+
+def test_an_address_is_found_however_deep_it_lies() -> None:
+    deep: Any = "https://example.com/"
+    for _ in range(5000):
+        deep = [deep]
+
+    assert "addresses" in refusal_of([{"role": "user", "content": [{"type": "file", "file": deep}]}])
+
+
 def test_what_is_no_conversation_is_refused_by_its_place() -> None:
     assert refusal_of([{"role": "robot", "content": "Hi"}]).startswith("messages[0]['role']")
 

@@ -6,6 +6,8 @@ import msgspec
 
 from hfgen.batch.columns import Kind
 from hfgen.batch.result import Result
+from hfgen.errors import UsageError
+from hfgen.wire_json import MALFORMED
 
 TEXT: Final[dict[str, Kind]] = {"text": "text", "reasoning": "text", "tool_calls": "text", "finish_reason": "text"}
 PICTURE: Final[dict[str, Kind]] = {"path": "text", "sha256": "text", "seed": "int"}
@@ -48,7 +50,7 @@ class _Usage(msgspec.Struct):
 
 class _Error(msgspec.Struct):
     message: str | None = None
-    code: str | None = None
+    code: str | int | None = None
 
 
 class _Body(msgspec.Struct):
@@ -58,7 +60,7 @@ class _Body(msgspec.Struct):
     data: list[_Picture] = []
     model: str | None = None
     usage: _Usage | None = None
-    error: _Error | None = None
+    error: _Error | str | None = None
 
 
 _decode: Final = msgspec.json.Decoder(_Body).decode
@@ -71,9 +73,12 @@ def cells_of(result: Result) -> dict[str, Any]:
     none, those that were spent on it. A text that broke off is no answer, and stands in no cell.
 
     Raises:
-        msgspec.DecodeError: The answer is in no form that is known.
+        UsageError: The answer is in no form that is known.
     """
-    body = _Body() if result.response is None else _decode(result.response.body)
+    try:
+        body = _Body() if result.response is None else _decode(result.response.body)
+    except MALFORMED as error:
+        raise UsageError(f"the answer to {result.custom_id!r} is in no form that is known: {error}") from None
     account = result.hfgen
     usage = body.usage or _Usage(account.prompt_tokens or None, account.completion_tokens or None)
     return {
@@ -118,6 +123,6 @@ def _fault_of(result: Result, body: _Body) -> str | None:
         return f"{result.error.code}: {result.error.message}"
     if result.ok or result.response is None:
         return None
-    error = body.error or _Error()
+    error = _Error(body.error) if isinstance(body.error, str) else body.error or _Error()
     code = f" {error.code}" if error.code else ""
     return f"{result.response.status_code}{code}: {error.message or 'the server gave no reason'}"

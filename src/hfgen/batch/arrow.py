@@ -17,6 +17,7 @@ try:
 except ImportError:
     raise UsageError("Parquet needs pyarrow: pip install 'hfgen[tables]'") from None
 
+_BUFFER: Final = 1024 * 1024  # bytes of a column that are read at once; pyarrow's own way is a whole row group
 _ROWS: Final = 1024  # that are decoded at once
 _GROUP: Final = 16 * 1024  # rows of a row group that is written
 _GROUP_SIZE: Final = 16 * 1024 * 1024  # and characters
@@ -36,7 +37,7 @@ def read_parquet(source: Source) -> tuple[tuple[str, ...], Iterator[Record]]:
         UsageError: It is none.
     """
     try:
-        file = parquet.ParquetFile(source.file)
+        file = parquet.ParquetFile(source.file, buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{source.name}: it is no Parquet file: {error}") from None
     return tuple(file.schema_arrow.names), _rows(source.name, file)
@@ -55,7 +56,7 @@ def schema_of(source: Source) -> Any:
 def _rows(name: str, file: "parquet.ParquetFile") -> Iterator[Record]:
     row = 0
     try:
-        for batch in file.iter_batches(batch_size=_ROWS):
+        for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
             for values in batch.to_pylist():
                 row += 1
                 yield Record(row, values, b"")

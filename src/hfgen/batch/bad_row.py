@@ -18,7 +18,7 @@ class BadRow(msgspec.Struct, frozen=True):
     """What stands in the input where a job should stand.
 
     Attributes:
-        custom_id: The row's own name where it has one, else `row-<n>`.
+        custom_id: The row's own name where it can be read, else one by its number.
         digest: Of the row as it stands in the input: a row that was mended since has another.
         row: Its place in the input, from 1.
         message: What is wrong with it, and what to do.

@@ -16,7 +16,7 @@ from hfgen.batch.asking import Asking
 from hfgen.batch.bad_row import BadRow, RowFault
 from hfgen.batch.job import Job
 from hfgen.batch.lines import lines
-from hfgen.batch.names import Names, numbered
+from hfgen.batch.names import Names, nameless, numbered
 from hfgen.batch.openai_rows import openai_job
 from hfgen.batch.record import Record
 from hfgen.batch.shard import Shard
@@ -113,7 +113,7 @@ class _RowReader:
     names: Names
 
     def __call__(self, record: Record) -> Job | BadRow:
-        name = numbered(record.row)
+        name = (numbered if self.names.column is None else nameless)(record.row)
         try:
             if record.fault:
                 raise RowFault(record.fault)

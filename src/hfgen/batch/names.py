@@ -52,5 +52,10 @@ class Names:
 
 
 def numbered(row: int) -> str:
-    """The name of a row that has none of its own."""
+    """The name of a row among rows that have none of their own."""
     return f"row-{row}"
+
+
+def nameless(row: int) -> str:
+    """The name of a row that cannot be read among rows that have their own, which may well be `row-1`."""
+    return f"invalid-row-{row}"

@@ -9,7 +9,7 @@ import msgspec
 
 from hfgen.batch.bad_row import BadRow, RowFault
 from hfgen.batch.job import URLS, Job, Url
-from hfgen.batch.names import numbered
+from hfgen.batch.names import nameless
 from hfgen.batch.record import Record
 from hfgen.openai_api import schema
 from hfgen.openai_api.refusal import Refusal
@@ -36,7 +36,7 @@ _decode: Final = msgspec.json.Decoder(_Line).decode
 
 def openai_job(line: Record) -> Job | BadRow:
     """The job of a line, or what is wrong with it; the fault names the line and the field."""
-    name = numbered(line.row)
+    name = nameless(line.row)
     try:
         if line.fault:
             raise RowFault(line.fault)

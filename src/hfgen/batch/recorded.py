@@ -1,4 +1,7 @@
-"""The results in an output file, found by their rows; the file may be that of a batch that is still running."""
+"""The results in an output file, found by their rows; the file may be that of a batch that is still running.
+
+Of two lines for one row the later counts: the earlier is that of a row without a name, which was mended since.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -43,7 +46,7 @@ class Recorded:
         folder: Where the places of its lines take their room.
 
     Attributes:
-        rows: How many results there are.
+        rows: How many rows have a result.
         texts: Whether a row is answered by a text.
         pictures: Whether a row is answered by a picture.
         more: Whether a row is answered by several.
@@ -74,8 +77,8 @@ class Recorded:
                 read = _survey(line)
             except MALFORMED as error:
                 raise UsageError(f"{self._name}: line {number} is no result of a batch: {error}") from None
+            self.rows += self._places.get(read.hfgen.row) is None
             self._places.put(read.hfgen.row, place)
-            self.rows += 1
             place += len(line)
             body = read.response.body if read.response else _Body()
             self.texts |= bool(body.choices)
@@ -89,7 +92,7 @@ class Recorded:
         if place is None:
             return None
         self._file.seek(place)
-        return _decode(self._file.readline())
+        return self._next()
 
     def by_row(self) -> Iterator[Result]:
         """All results in the order of their rows."""
@@ -98,9 +101,20 @@ class Recorded:
 
     def by_completion(self) -> Iterator[Result]:
         """All results in the order in which they came."""
-        self._file.seek(0)
-        while self._file.tell() < self._end:
-            yield _decode(self._file.readline())
+        place = 0
+        while place < self._end:
+            self._file.seek(place)
+            result = self._next()
+            if self._places.get(result.hfgen.row) == place:
+                yield result
+            place = self._file.tell()
+
+    def _next(self) -> Result:
+        line = self._file.readline()
+        try:
+            return _decode(line)
+        except MALFORMED as error:
+            raise UsageError(f"{self._name}: {line[:60]!r}… is no result of a batch: {error}") from None
 
     def __enter__(self) -> Self:
         return self

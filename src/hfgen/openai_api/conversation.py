@@ -4,7 +4,8 @@ The gateway itself opens no picture's address: what is named by one is fetched, 
 may reach what the caller cannot. So addresses are off by default, and pictures come as data URLs.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from hfgen.errors import UsageError
@@ -13,6 +14,7 @@ from hfgen.openai_api.bounds import Bounds
 from hfgen.openai_api.refusal import Refusal
 
 _ADDRESSES: Final = ("http://", "https://")
+_ADDRESS: Final = re.compile(r"\s*(https?|file|ftp|s3|gs|hf):", re.IGNORECASE)  # as servers' loaders take them
 
 
 def checked(conversation: Sequence[dict[str, Any]], bounds: Bounds, field: str = "messages") -> Messages:
@@ -38,6 +40,8 @@ def checked(conversation: Sequence[dict[str, Any]], bounds: Bounds, field: str =
         raise _refused(field, f"at most {bounds.pictures} pictures are taken, and these are {len(pictures)}")
     for url in pictures:
         _check_picture(url, bounds, field)
+    for text in _texts_of_other_parts(messages):
+        _check_no_address(text, bounds, field)
     return [_plain(message) for message in messages]
 
 
@@ -56,6 +60,32 @@ def _check_picture(url: str, bounds: Bounds, field: str) -> None:
     if scheme.startswith(_ADDRESSES):
         raise _refused(field, "addresses of pictures are not taken here (--image-urls); send data:image/…;base64,…")
     raise _refused(field, f"a picture is data:image/…;base64,… and not {url[:20]!r}")
+
+
+def _texts_of_other_parts(messages: Messages) -> Iterator[str]:
+    """Every text in parts that are neither text nor pictures in OpenAI's form: servers take videos, sound and files."""
+    for message in messages:
+        content = message.get("content")
+        for part in () if content is None or isinstance(content, str) else content:
+            yield from _texts_in([value for name, value in part.items() if name not in {"type", "text", "image_url"}])
+
+
+def _texts_in(left: list[object]) -> Iterator[str]:
+    """However deep they lie: without recursion, as the depth is the caller's choice."""
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            left.extend(cast("Sequence[object]", value))
+        elif isinstance(value, dict):
+            left.extend(cast("dict[str, object]", value).values())
+
+
+def _check_no_address(text: str, bounds: Bounds, field: str) -> None:
+    found = _ADDRESS.match(text)
+    if found and not (bounds.image_urls and found[0].lower().startswith("http")):
+        raise _refused(field, "addresses are not taken in parts of a message (--image-urls); send the data itself")
 
 
 def _refused(field: str, why: str) -> Refusal:
