@@ -111,6 +111,8 @@ def test_a_recorded_loading_model_says_how_long(shared: Path) -> None:
         (503, {"error": "unhealthy", "error_type": "healthcheck"}, ServerError),
         (424, {"error": "Request failed during generation", "error_type": "generation"}, ServerError),
         (429, {"error": "Model is overloaded", "error_type": "overloaded"}, RateLimited),
+        (500, {"error": {"message": "image input is not supported - hint: …", "type": "server_error"}}, BadRequest),
+        (500, {"error": {"message": "Failed to parse tools: Missing tool function", "code": 500}}, BadRequest),
         (401, "", MissingAuth),
         (403, {"message": "Forbidden"}, MissingAuth),
         (409, {"error": "busy"}, ResponseError),

@@ -43,6 +43,8 @@ _NO_ROUTE: Final = re.compile(
 )
 _PAUSED: Final = re.compile(r"\b(?:is|was|been|currently) paused\b|\bendpoint paused\b|\binvalid state\b")
 _LOADING: Final = re.compile(r"\bloading\b|scaled to zero|initializing")
+# llama.cpp calls these a fault of its own (500), and they would be tried again (tools/server/server-common.cpp).
+_BEYOND_IT: Final = re.compile(r"^image input is not supported|^failed to parse (?:tools|messages)\b")
 _FULL: Final = re.compile(r"\boverloaded\b")
 
 # TGI's `error_type` (router/src/infer/mod.rs), OpenAI's `code` and `type`, vLLM's class names, llama.cpp's types:
@@ -239,6 +241,8 @@ def _kind(status: int, said: Mapping[str, Any], words: str) -> type[HfgenError]:
         return ModelLoading
     if status in _RETRYABLE:
         return ResponseError
+    if status == 500 and _BEYOND_IT.search(words):  # noqa: PLR2004
+        return BadRequest
     return ServerError if status >= 500 or status == 424 else BadRequest  # noqa: PLR2004
 
 

@@ -116,6 +116,13 @@ def test_serve_says_which_file_it_has_read_and_does_not_take_one_that_sends_toke
     assert "0.0.0.0 can be reached by others" in said
 
 
+@pytest.mark.parametrize("url", ["ai.example.com", "ftp://x.example", "https://", "http://[", "https://x.example?y"])
+def test_a_public_address_that_is_none_is_an_error(url: str) -> None:
+    command = [sys.executable, "-m", "hfgen", "serve", "--port", "0", "--public-url", url]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "is no address" in done.stderr) == (2, True)
+
+
 def test_serve_takes_its_settings_from_the_file_and_what_is_typed_wins(tmp_path: Path) -> None:
     file = written(tmp_path, '[server]\nhost = "0.0.0.0"\nport = 0\nallow-host = "me.example"\nmax-tokens = "many"\n')
 

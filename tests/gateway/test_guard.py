@@ -120,6 +120,19 @@ async def test_a_named_origin_may_call_and_asks_before() -> None:
             assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+async def test_a_named_origin_may_send_any_header_as_openai_s_client_does_in_a_page() -> None:
+    """It sends X-Stainless-… (npm openai, src/internal/detect-platform.ts); `*` stands for all but Authorization."""
+    asked = {
+        "Origin": "https://app.test",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-stainless-arch,x-stainless-retry-count",
+    }
+    async with gateway(Settings(origins=("https://app.test",))) as url:
+        _, headers = await ask(f"{url}/v1/chat/completions", asked, "OPTIONS")
+    assert {"authorization", "*"} <= set(headers["Access-Control-Allow-Headers"].split(", "))
+    assert "Access-Control-Allow-Credentials" not in headers  # with them `*` would be a header's name
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 async def test_a_body_that_any_page_may_send_is_refused(kind: str) -> None:
     async with gateway(Settings()) as url:

@@ -99,6 +99,12 @@ async def test_an_impossible_field_is_named(more: dict[str, Any], field: str) ->
     assert answer["error"]["param"] == field
 
 
+async def test_the_address_of_a_picture_is_where_callers_reach_the_gateway() -> None:
+    async with painter(public_url="https://ai.example.com/llm/") as (url, _):
+        _, answer = await post(f"{url}/v1/images/generations", {**FOX, "response_format": "url"})
+    assert answer["data"][0]["url"].startswith("https://ai.example.com/llm/v1/images/files/")
+
+
 async def fails_at_the_second(visit: Visit) -> None:
     if visit.method == "POST" and json.loads(visit.body)["parameters"]["seed"] == 2:
         await visit.answer(b'{"error":"this seed is cursed"}', status="400 Bad Request")

@@ -212,3 +212,12 @@ async def test_the_longest_answer_has_a_ceiling() -> None:
                 await post(f"{url}/v1/chat/completions", {"model": "toy", **HELLO, **asked})
         sent = [json.loads(visit.body)["max_tokens"] for visit in server.visits if visit.body]
     assert sent == [7, 7, 3]
+
+
+async def test_a_slash_too_many_leads_nowhere_and_a_wrong_method_is_told_the_right_one() -> None:
+    async with gateway(Settings()) as url, aiohttp.ClientSession() as client:
+        asked = client.post(f"{url}/v1/chat/completions/", json={}, allow_redirects=False)
+        async with asked as answer:
+            assert (answer.status, "Location" in answer.headers) == (404, False)
+        async with client.put(f"{url}/v1/chat/completions", json={}) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST")

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,11 @@ import aiohttp
 import pytest
 
 from command_line import hfgen
+from hfgen.errors import UsageError
 from hfgen.gateway.keys import digest
+from hfgen.gateway.server import listen
+from hfgen.gateway.settings import Settings
+from hfgen.gateway.workers import serve_many
 from loopback import Visit, serving
 from pictures import png
 
@@ -182,6 +187,16 @@ async def test_pictures_go_though_whoever_started_the_workers_is_killed(tmp_path
         served.kill()
         await served.wait()
         await until(lambda: not picture_folders(tmp_path))
+
+
+def test_without_a_temporary_folder_several_workers_are_an_error_of_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    held = listen("127.0.0.1", 0, shared=True)
+    with pytest.raises(UsageError, match="temporary folder") as refused:
+        serve_many(Settings(), "127.0.0.1", held, 2, print)
+    assert "TMPDIR" in refused.value.hint
 
 
 async def test_a_worker_that_dies_is_started_again() -> None:

@@ -24,6 +24,20 @@ def test_what_servers_know_is_theirs(choice: Any) -> None:
     assert chosen(TOOLS, choice) == {"tools": TOOLS, "tool_choice": choice}
 
 
+@pytest.mark.parametrize(
+    "broken", [{"type": "function"}, {"type": "function", "function": {}}, {"function": "f"}, {}, tool("")]
+)
+def test_a_function_without_a_name_is_refused_by_its_place(broken: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        chosen([*TOOLS, broken], "auto")
+    assert (refused.value.status, refused.value.param) == (400, "tools[3]")
+
+
+def test_a_tool_of_another_kind_is_the_server_s_affair() -> None:
+    custom = {"type": "custom", "custom": {"name": "c"}}
+    assert chosen([custom], "auto")["tools"] == [custom]
+
+
 @pytest.mark.parametrize("mode", ["auto", "required"])
 def test_tools_that_are_not_allowed_are_not_told(mode: str) -> None:
     assert chosen(TOOLS, allowing([tool("h"), tool("f")], mode)) == {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -72,6 +73,7 @@ def _several(param: click.Parameter, said: Any) -> Any:
 @click.option("--api-key", "keys", multiple=True, help="A key that callers must bring; `ps` shows it to others here.")
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="Holds keys, or their digests, one a line.")
 @click.option("--allow-host", "hosts", multiple=True, help="A name that this gateway is called by.")
+@click.option("--public-url", default="", help="Where callers reach it behind a proxy, such as https://ai.example.com.")
 @click.option("--allow-origin", "origins", multiple=True, help="A web page's origin that may call (CORS).")
 @click.option("--pass-through-token", is_flag=True, help="Callers bring Hugging Face tokens of their own.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes on the port.")
@@ -125,7 +127,8 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
         names=given["names"],
         upstream_key=os.environ.get("HFGEN_UPSTREAM_KEY") or None,
         keys=keys,
-        hosts=(*given["hosts"], *_named(host)),
+        hosts=(*given["hosts"], *_named(host), *_host_in(given["public_url"])),
+        public_url=given["public_url"],
         public=public,
         origins=tuple(origin.rstrip("/").lower() for origin in given["origins"]),
         pass_through_token=given["pass_through_token"],
@@ -140,6 +143,24 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
 def _named(host: str) -> tuple[str, ...]:
     """The name or address that callers of the gateway will use; 0.0.0.0 and :: are every address, and nobody's name."""
     return () if host in ("", "0.0.0.0", "::") else (_shown(host),)  # noqa: S104 - nothing is bound here
+
+
+def _host_in(url: str) -> tuple[str, ...]:
+    """The host of a public address, which callers then say.
+
+    Raises:
+        UsageError: It is no address.
+    """
+    if not url:
+        return ()
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") and not parts.query else None
+    except ValueError:
+        host = None
+    if not host:
+        raise UsageError(f"--public-url={url!r} is no address", hint="Such as https://ai.example.com.")
+    return (_shown(host),)
 
 
 def _is_loopback(host: str) -> bool:

@@ -70,6 +70,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         exception_handlers=HANDLERS,
         lifespan=running,
     )
+    # A redirect to the path without its slash would name the last proxy's scheme: a key would go over plain http.
+    app.router.redirect_slashes = False
     app.state.upstream = Upstream(chosen, session)
     app.state.pictures = _pictures(chosen)
     return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)

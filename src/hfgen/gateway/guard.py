@@ -27,7 +27,8 @@ _LONGEST_LENGTH: Final = 20  # digits, leading zeros included; Python reads no n
 _OPEN: Final = frozenset({"/health", "/ready", "/"})
 _OPEN_BELOW: Final = ("/playground/", PICTURES)
 _READING: Final = ("GET", "HEAD")
-_ALLOWED_HEADERS: Final = b"authorization, content-type, x-api-key"
+# Without credentials `*` is any header but Authorization (Fetch, CORS-preflight fetch); OpenAI's client sends a dozen.
+_ALLOWED_HEADERS: Final = b"authorization, content-type, x-api-key, *"
 
 
 class Guard:

@@ -64,7 +64,9 @@ async def no_route(request: Request, error: Exception) -> Response:
     """An address that leads nowhere, by its name."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     what = f"{request.method} {request.url.path[:200]}: {error.detail}"
-    return await refused(request, Refusal(error.status_code, what, code="unknown_url"))
+    answer = await refused(request, Refusal(error.status_code, what, code="unknown_url"))
+    answer.headers.update(error.headers or {})  # Allow, which a 405 must have (RFC 9110, 15.5.6)
+    return answer
 
 
 async def failed(request: Request, _error: Exception) -> Response:

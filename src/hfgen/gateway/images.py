@@ -38,7 +38,8 @@ async def images(scope: Scope, receive: Receive, send: Send) -> None:
     store = _store(request, asked)
     events = paint(upstream, asked, scope.get("hfgen.token"))
     if store is not None:
-        events = kept(events, store, str(request.base_url).rstrip("/") + PICTURES)
+        base = upstream.settings.public_url or str(request.base_url)
+        events = kept(events, store, base.rstrip("/") + PICTURES)
     wording = ImageEvents(int(time.time()), address_of=None if store is None else attrgetter("source_url"))
     request_id: str = scope.get("hfgen.request_id", "")
     if not asked.stream:

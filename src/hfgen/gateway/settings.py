@@ -46,6 +46,8 @@ class Settings:
         keys: Whoever calls must bring one of them; none for an open gateway, on loopback only. Only their digests are
             kept (`sha256:…`), which may also be given in their place.
         hosts: Names that a `Host` header may say beside this machine's own.
+        public_url: Where callers reach it, for addresses of pictures: behind a proxy that speaks TLS no request shows
+            that; "" for what each request says.
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
@@ -65,6 +67,7 @@ class Settings:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     keys: tuple[str, ...] = field(default=(), repr=False)
     hosts: tuple[str, ...] = ()
+    public_url: str = ""
     public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False

@@ -60,13 +60,13 @@ def serve_many(settings: Settings, host: str, held: socket.socket, count: int, a
         The signal that ended them.
 
     Raises:
-        UsageError: One of them could not begin, and said why.
+        UsageError: One of them could not begin, and said why; or there is no temporary folder.
     """
     with (
         held,
         _until_told() as told,
-        tempfile.TemporaryDirectory(prefix="hfgen-figures-") as figures,
-        tempfile.TemporaryDirectory(prefix="hfgen-pictures-") as pictures,
+        _folder("hfgen-figures-") as figures,
+        _folder("hfgen-pictures-") as pictures,
     ):
         os.environ[WORKERS_FOLDER] = figures
         settings = replace(settings, pictures_folder=Path(pictures))  # one process has not what another made
@@ -81,6 +81,16 @@ def serve_many(settings: Settings, host: str, held: socket.socket, count: int, a
         finally:
             _end(workers, settings.drain + _GRACE)
         return told[0]
+
+
+def _folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as error:
+        raise UsageError(
+            f"several workers need a temporary folder, and none can be made: {error.strerror}",
+            hint="Name one that can be written in TMPDIR, or serve with --workers 1.",
+        ) from error
 
 
 def _all_up(place: _Place, workers: Sequence[BaseProcess], told: Sequence[int]) -> bool:

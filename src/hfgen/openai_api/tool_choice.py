@@ -17,8 +17,11 @@ def chosen(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any] |
             (openai-python types/chat/chat_completion_allowed_tools_param.py).
 
     Raises:
-        Refusal: It allows what is no tool of the request.
+        Refusal: A function has no name, or what is allowed is no tool of the request.
     """
+    for place, tool in enumerate(tools):
+        if tool.get("type", "function") == "function" and not _name(tool):
+            raise _refused("a function needs a name: {'type': 'function', 'function': {'name': …}}", f"tools[{place}]")
     if isinstance(choice, str) or choice is None or choice.get("type") != "allowed_tools":
         return {"tools": tools, "tool_choice": choice}
     allowed: object = choice.get("allowed_tools")
@@ -41,5 +44,5 @@ def _name(tool: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _refused(why: str) -> Refusal:
-    return Refusal(400, f"tool_choice: {why}", param="tool_choice", code="invalid_value")
+def _refused(why: str, field: str = "tool_choice") -> Refusal:
+    return Refusal(400, f"{field}: {why}", param=field, code="invalid_value")
