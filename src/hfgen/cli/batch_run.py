@@ -97,7 +97,7 @@ def command(place: str, **given: Any) -> None:
 
 
 def _run(place: str, given: Mapping[str, Any]) -> None:
-    from hfgen.batch.journal import read_status  # noqa: PLC0415 - for this command only
+    from hfgen.batch import status  # noqa: PLC0415 - for this command only
     from hfgen.batch.tally import Tally  # noqa: PLC0415
     from hfgen.cli.batch_board import board_for  # noqa: PLC0415
 
@@ -121,10 +121,10 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
         _sum_up(out, tally, quiet=given["quiet"])
         raise
     _sum_up(out, tally, quiet=given["quiet"])
-    status = read_status(out)
-    if status is not None and status.failed:
+    latest = status.read(out)
+    if latest is not None and latest.failed:
         if not given["quiet"]:
-            aside(f"{status.failed:,} rows have failed: each says why under error; --retry-failed asks them again")
+            aside(f"{latest.failed:,} rows have failed: each says why under error; --retry-failed asks them again")
         sys.exit(_FAILED)
 
 

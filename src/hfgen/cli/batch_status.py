@@ -1,7 +1,6 @@
 """`hfgen batch status OUTPUT`: how a batch stands, from any terminal."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -22,16 +21,16 @@ _RUNNING: Final = "running"
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
 def command(output: str, *, as_json: bool) -> None:
     """Say how the batch that writes OUTPUT stands: how many rows, how fast, at what cost, whether it still runs."""
-    from hfgen.batch.journal import read_status  # noqa: PLC0415 - for this command only
-    from hfgen.batch.lock import Lock  # noqa: PLC0415
+    from hfgen.batch.lock import Lock  # noqa: PLC0415 - for this command only
+    from hfgen.batch.status import read  # noqa: PLC0415
 
-    status = read_status(output)
+    status = read(output)
     if status is None:
         raise UsageError(f"{output}: no batch has written there", hint="Name the --out of a batch.")
     if as_json:
         click.echo(msgspec.json.encode(status).decode())
         return
-    click.echo(harmless("\n".join(_lines(output, status, Lock.holder(Path(output).resolve())))))
+    click.echo(harmless("\n".join(_lines(output, status, Lock.holder(output)))))
 
 
 def _lines(output: str, status: "Status", holder: "Holder | None") -> list[str]:

@@ -85,9 +85,10 @@ class Guard:
         if scope["method"] != "POST":
             return
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        wanted = "multipart/form-data" if own_path(scope) == FILES else "application/json"
+        if kind != wanted and not (wanted == "application/json" and own_path(scope).endswith("/cancel") and not kind):
             said = kind[:100] or "of no type"
-            raise Refusal(415, f"the body is {said}; send Content-Type: application/json", code="no_json")
+            raise Refusal(415, f"the body is {said}; send Content-Type: {wanted}", code="wrong_type")
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             raise Refusal(400, "the Content-Length is no number", code="invalid_length")
