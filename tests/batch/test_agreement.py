@@ -1,6 +1,7 @@
 """Only the job that made an output may go on with it."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def test_no_secret_is_written_and_what_hides_one_is_the_same_again(out: Path) ->
     conceal("correct horse battery")
     parameters = {
         "api_key": "abc",
+        "token": "plain words",
+        "max_tokens": 7,
         "extra": {"authorization": "open sesame", "note": "say correct horse battery"},
         "api_base": "https://me:pass@host/v1",
         "tokens": ["hf_" + "x" * 30],
@@ -76,7 +79,8 @@ def test_no_secret_is_written_and_what_hides_one_is_the_same_again(out: Path) ->
     }
     opened(out, parameters).close()
     text = (out.parent / "out.jsonl.meta.json").read_text()
-    assert not [word for word in ("abc", "sesame", "horse", "pass@", "xxx") if word in text]
+    assert not [word for word in ("abc", "plain", "sesame", "horse", "pass@", "xxx") if word in text]
+    assert '"max_tokens": 7' in text
     assert "A bearer of news, a cookie: crumbs." in text
     opened(out, parameters).close()
 
@@ -115,5 +119,11 @@ def test_a_source_is_hashed_as_a_whole(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_bytes(b"x" * (3 * 2**20 + 1))
     assert Source.of_file(file) == Source(str(file), 3 * 2**20 + 1, hashlib.sha256(file.read_bytes()).hexdigest())
-    with pytest.raises(UsageError, match=r"the input .* cannot be read: No such file"):
-        Source.of_file(tmp_path / "other")
+    for place, says in ((tmp_path / "other", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(UsageError, match=f"the input .* cannot be read: {says}"):
+            Source.of_file(place)
+
+
+def test_a_pipe_is_not_read_for_its_hash(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert Source.of_file(tmp_path / "pipe") == Source(str(tmp_path / "pipe"))

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from hfgen import UsageError
 from hfgen.batch.allowance import Allowance, Need, Rates
 
 
@@ -53,6 +54,13 @@ def test_in_no_minute_are_more_tokens_used_than_allowed_and_nothing_hangs(
     assert most_in_a_minute(starts, [need.total for need in used]) <= 2000
 
 
+def test_a_row_of_several_requests_counts_as_so_many() -> None:
+    rows = [Need(requests=4)] * 40
+    starts = times(Allowance(Rates(requests=60)), rows, rows)
+    assert most_in_a_minute(starts, [4] * 40) <= 64  # the last row of a minute begins in it, and goes whole
+    assert starts[-1] - starts[0] <= 1.05 * 160
+
+
 def test_prompts_and_answers_have_limits_of_their_own() -> None:
     allowance = Allowance(Rates(input_tokens=1000, output_tokens=100))
     allowance.take(Need(10, 90), 0.0)
@@ -91,6 +99,12 @@ def test_a_lease_is_what_may_start_now_and_no_more_than_was_wanted() -> None:
     assert allowance.lease(Need(100, 100), 64, 0.0) == 5
     assert allowance.lease(Need(100, 100), 64, 30.0) == 0
     assert allowance.lease(Need(100, 100), 2, 61.0) == 2
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan")])
+def test_a_limit_that_lets_nothing_pass_is_refused(rate: float) -> None:
+    with pytest.raises(UsageError, match="output tokens a minute"):
+        Allowance(Rates(output_tokens=rate))
 
 
 def test_without_rates_nothing_waits() -> None:

@@ -14,7 +14,7 @@ def window(slots: Concurrency, first_token: float = 0.1, seconds: float = 2.0) -
 
 def test_the_slots_double_in_each_window_at_first() -> None:
     slots = Concurrency(first=8, most=100)
-    seen = []
+    seen: list[int] = []
     for _ in range(5):
         window(slots)
         seen.append(slots.slots)

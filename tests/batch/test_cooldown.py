@@ -17,7 +17,7 @@ def test_what_the_server_asks_is_kept_and_a_little_more() -> None:
 
 
 def test_without_a_word_it_doubles_from_burst_to_burst_up_to_half_a_minute() -> None:
-    cooldown, now, waits = Cooldown(longest), 0.0, []
+    cooldown, now, waits = Cooldown(longest), 0.0, list[float]()
     for _ in range(9):
         cooldown.refused(now, now, None)
         waits.append(cooldown.wait(now))

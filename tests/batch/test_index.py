@@ -17,7 +17,7 @@ def memory():
 index = Index()
 before = memory()
 rows = int(sys.argv[1])
-index.record((b"%024x" % (n * 0x9E3779B97F4A7C15 % 2**64), "0123456789abcdef", n) for n in range(rows))
+index.record((b"%024x" % (n * 0x9E3779B97F4A7C15 % 2**64), "0123456789abcdef", True, n) for n in range(rows))
 for n in range(0, 2 * rows, 2):
     found = index.meet("%024x" % (n * 0x9E3779B97F4A7C15 % 2**64), n + 1)
     assert (found is not None) == (n < rows)

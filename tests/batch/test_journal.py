@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from hfgen.batch import status
-from hfgen.batch.journal import Journal, Survey
+from hfgen.batch.journal import Journal
 from hfgen.batch.sidecar import Source
 from hfgen.batch.status import Status
+from hfgen.batch.survey import Survey
 from hfgen.errors import OutputFailed, UsageError
 from journals import PARAMETERS, STDIN, answer, failure, job, opened, recorded, refusal
 
@@ -83,7 +84,9 @@ def test_without_a_survey_the_old_line_of_an_edited_row_goes_at_the_end(out: Pat
         journal.append(answer(job("b")))
     with opened(out) as journal:
         assert not journal.done(edited)
+        assert (journal.answered, journal.edited) == (1, 1)
         journal.append(answer(edited))
+        assert journal.answered == 2
     assert recorded(out) == {"b": job("b").digest, "a": edited.digest}
 
 
@@ -97,6 +100,19 @@ def test_of_two_lines_for_a_row_which_a_killed_run_left_the_later_counts(out: Pa
         assert journal.done(edited)
         assert journal.notices == (f"1 line of {out} had a later one for the same row, and went.",)
     assert recorded(out) == {"a": edited.digest}
+
+
+def test_an_output_may_be_rewritten_when_it_is_opened_and_again_after_the_survey(out: Path) -> None:
+    jobs = [job(str(row), row) for row in range(1, 10)]
+    with opened(out) as journal:
+        journal.append(failure(job("failed", 10)))
+        for each in jobs:
+            journal.append(answer(each))
+    jobs[4] = job("5", 5, "edited")
+    with opened(out, retry_failed=True) as journal:
+        assert journal.survey(jobs) == Survey(rows=9, recorded=8, edited=1, gone=0)
+        assert list(recorded(out)) == [each.custom_id for each in jobs if each.row != 5]
+        assert journal.answered == 8
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hfgen.batch.lock import Holder, Lock
-from hfgen.errors import UsageError
+from hfgen.batch.lock import Holder, Lock, _is_still
+from hfgen.errors import OutputFailed, UsageError
 from journals import opened
 
 HOLDER = """
@@ -88,3 +88,36 @@ def test_the_lock_is_free_again_when_opening_fails(out: Path) -> None:
 def test_a_holder_on_another_machine_is_named_with_it() -> None:
     assert str(Holder(5, "far-away")) == "process 5 on far-away"
     assert str(Holder()) == "process (unknown)"
+
+
+def test_a_lock_on_a_file_that_its_holder_removed_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl.lock"
+    with file.open("w") as held:
+        assert _is_still(file, held.fileno())
+        file.unlink()
+        assert not _is_still(file, held.fileno())
+        file.touch()
+        assert not _is_still(file, held.fileno())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="open descriptors are listed in /proc")
+def test_waiting_for_a_lock_leaves_no_descriptor_open(out: Path) -> None:
+    lock = Lock.take(out)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(UsageError, match=f"process {os.getpid()} is writing"):
+        Lock.take(out)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    lock.release()
+
+
+@pytest.mark.parametrize("ending", [".lock", ".damaged"])
+def test_a_link_that_somebody_put_beside_the_output_leads_nowhere(out: Path, ending: str) -> None:
+    opened(out).close()
+    out.write_bytes(b"torn")
+    precious = out.parent / "precious"
+    precious.write_text("precious")
+    (out.parent / f"out.jsonl{ending}").symlink_to(precious)
+    with pytest.raises(OutputFailed, match="cannot be written"):
+        opened(out)
+    assert precious.read_text() == "precious"
+    assert out.read_bytes() == b"torn"

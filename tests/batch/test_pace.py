@@ -2,13 +2,15 @@
 
 import math
 import random
+from collections import deque
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from hfgen import BadRequest, ConnectionFailed, HfgenError, MissingAuth, PaymentRequired, RateLimited, ServerError
 from hfgen.batch.allowance import Allowance, Granted, Need, Rates
-from hfgen.batch.pace import Lane, Outcome, Pace
+from hfgen.batch.pace import Lane, Outcome, Pace, Ticket
 from hfgen.batch.spending import Prices, Spending
 from hfgen.errors import EndpointPaused, ModelLoading, StreamError, TimedOut
 from hfgen.events import Usage
@@ -22,6 +24,10 @@ GOOD = Outcome(first_token=0.1, usage=USAGE)
 
 def busy() -> HfgenError:
     return RateLimited("busy", status=429)
+
+
+def busy_for_a_second() -> HfgenError:
+    return RateLimited("busy", status=429, retry_after=1)
 
 
 def failed() -> HfgenError:
@@ -46,6 +52,7 @@ SERVERS: dict[str, tuple[Callable[[], Server], int]] = {
     "a model that loads, and requests are held": (lambda: Loading(Slots(32), 1060, holds=True), 2500),
     "failures now and then": (lambda: Noisy(Slots(64), 0.02, failed), 6000),
     "refusals now and then": (lambda: Noisy(Slots(64), 0.02, busy), 6000),
+    "refusals now and then that ask for a second": (lambda: Noisy(Slots(64), 0.02, busy_for_a_second), 6000),
     "a time limit for the first token": (lambda: Impatient(Slots(8), 5), 1500),
 }
 
@@ -315,6 +322,40 @@ def test_however_many_models_there_are_memory_is_bounded() -> None:
         ticket = pace.start(Lane("http://server", f"m{number}"), NEED, number)
         pace.done(ticket, GOOD, number + 1)
     assert pace.slots <= 512
+
+
+OUTCOMES = (
+    GOOD,
+    Outcome(usage=USAGE),
+    Outcome(busy()),
+    Outcome(busy_for_a_second()),
+    Outcome(failed()),
+    Outcome(ConnectionFailed("reset")),
+    Outcome(TimedOut("late")),
+    Outcome(StreamError("cut"), first_token=0.1),
+    Outcome(BadRequest("what?", status=400)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.floats(0, 5)), max_size=300), st.integers(1, 40))
+def test_whatever_a_server_answers_a_row_can_start_in_the_end(events: list[tuple[Outcome, float]], most: int) -> None:
+    pace, now = Pace(most=most, allowance=Allowance(Rates(requests=6000, tokens=100_000))), 0.0
+    under_way: deque[Ticket] = deque()
+    for outcome, later in events:
+        now += later
+        while (wait := pace.ready(LANE, NEED, now)) == 0:
+            under_way.append(pace.start(LANE, NEED, now))
+        assert len(under_way) == pace.under_way <= most
+        if under_way:
+            pace.done(under_way.popleft(), outcome, now)
+        else:
+            assert wait < 100
+    assert 1 <= pace.slots <= most
+    for ticket in under_way:
+        pace.left(ticket)
+    assert pace.ready(LANE, NEED, now) < 100
+    assert pace.ready(LANE, NEED, now + 100) == 0
 
 
 def worst(starts: list[float]) -> int:

@@ -310,7 +310,7 @@ async def test_input_that_breaks_is_told_after_the_answers_that_were_under_way()
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temperature": -1}, {"api_base": "not an address"}, {"max_errors": "many"}, {"deadline": 0}, {"tempature": 1}],
+    [{"temperature": -1}, {"api_base": "not an address"}, {"max_errors": "many"}, {"deadline": 0}, {"temperament": 1}],
 )
 async def test_what_is_wrong_for_every_row_is_told_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):

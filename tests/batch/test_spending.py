@@ -15,6 +15,7 @@ MILLION = Need(1_000_000, 1_000_000)
 def test_a_provider_that_is_told_has_one_price() -> None:
     cost = Prices([CHEAP, DEAR]).cost(MILLION, "dear")
     assert cost == Cost(3.0, 3.0)
+    assert cost is not None
     assert cost.exact == 3.0
 
 
@@ -22,6 +23,7 @@ def test_a_provider_that_is_told_has_one_price() -> None:
 def test_where_the_router_chooses_the_cost_lies_between_the_offers(choice: str) -> None:
     cost = Prices([CHEAP, DEAR]).cost(MILLION, choice)
     assert cost == Cost(0.5, 3.0)
+    assert cost is not None
     assert cost.exact is None
 
 

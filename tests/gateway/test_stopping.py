@@ -80,16 +80,17 @@ async def paints(visit: Visit) -> None:
         await visit.answer(b"{}", status="404 Not Found")
 
 
-async def test_a_running_answer_comes_to_its_end_and_no_new_one_is_begun() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_running_answer_comes_to_its_end_and_no_new_one_is_begun(number: signal.Signals) -> None:
     model = Slow()
     async with serving(model) as server, process("--api-base", server.url) as (served, url):
         async with aiohttp.ClientSession() as client, client.post(f"{url}/v1/chat/completions", json=ASKED) as answer:
             assert b"Hi" in await answer.content.readline()
-            served.send_signal(signal.SIGTERM)
+            served.send_signal(number)
             await silence(url)
             model.go.set()
             assert (await answer.read()).endswith(b"data: [DONE]\n\n")
-        assert await asyncio.wait_for(served.wait(), 10) == 128 + signal.SIGTERM
+        assert await asyncio.wait_for(served.wait(), 30) == 128 + number
 
 
 async def test_an_answer_that_takes_too_long_ends_with_an_error_event() -> None:

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from hfgen import ConnectionFailed, FinishReason, HuggingFaceInference, RateLimited, Session, UsageError
+from hfgen import (
+    ConnectionFailed,
+    FinishReason,
+    GenerationError,
+    HuggingFaceInference,
+    RateLimited,
+    Session,
+    UsageError,
+)
 from hfgen.events import Event
 from hfgen.wire import Head
 from loopback import Visit, serving
@@ -101,7 +109,7 @@ async def test_without_retry_another_endpoint_still_stands_in() -> None:
         assert text_of(await ask([one.url, other.url])) == "Hello you."
         assert len(first.asked) == len(second.asked) == 1
 
-        second.answers = [busy]
+        second.answers[:] = [busy]
         with pytest.raises(RateLimited):
             await ask([one.url, other.url])
         assert (len(first.asked), len(second.asked)) == (2, 2)
@@ -158,6 +166,19 @@ async def test_of_several_requests_for_pictures_one_has_the_name() -> None:
         await ask(f"{there.url}/models/m", n=3, idempotency_key="run/1", **PICTURE)
     names = [headers.get("idempotency-key", "") for headers in server.asked]
     assert sorted(names) == ["", "", "run/1"]
+
+
+async def test_the_error_after_some_of_the_pictures_says_how_long_to_wait() -> None:
+    async def paint(visit: Visit) -> None:
+        await visit.answer(png(), "image/png")
+
+    async def full(visit: Visit) -> None:
+        await visit.answer(b'{"error":"slow down"}', status="429 Slow", more="Retry-After: 7\r\n")
+
+    async with serving(Server(paint, full)) as there:
+        with pytest.raises(GenerationError) as caught:
+            await ask(f"{there.url}/models/m", n=2, **PICTURE)
+    assert caught.value.retry_after == 7
 
 
 async def test_the_head_of_each_answer_is_heard_errors_too() -> None:

@@ -9,15 +9,24 @@ allowance goes when nothing else was counted for a minute: late, but it goes.
 import math
 from typing import Final, NamedTuple, Protocol
 
+from hfgen.errors import UsageError
+
 _MINUTE: Final = 60
 _ROUNDING: Final = 1e-9
 
 
 class Need(NamedTuple):
-    """Tokens: what a row takes at most, or took in the end."""
+    """What a row takes at most, or took in the end.
+
+    Attributes:
+        input: Tokens of its prompts.
+        output: Tokens of its answers.
+        requests: One, unless it asks for several answers one by one.
+    """
 
     input: int = 0
     output: int = 0
+    requests: int = 1
 
     @property
     def total(self) -> int:
@@ -26,7 +35,7 @@ class Need(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Per minute; None is no limit."""
+    """Per minute, above 0; None is no limit."""
 
     requests: float | None = None
     tokens: float | None = None
@@ -63,15 +72,15 @@ class Bucket:
         self._left = self._most
         self._at = -math.inf
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next one."""
+    def wait(self, count: int, now: float) -> float:
+        """Seconds until the next so many; those that are more than ever there are go when all are there."""
         left = min(self._most, self._left + (now - self._at) * self._each_second)
-        missing = 1.0 - left
+        missing = min(count, self._most) - left
         return missing / self._each_second if missing > _ROUNDING else 0.0
 
-    def take(self, now: float) -> None:
-        """One."""
-        self._left = min(self._most, self._left + (now - self._at) * self._each_second) - 1.0
+    def take(self, count: int, now: float) -> None:
+        """Count them."""
+        self._left = min(self._most, self._left + (now - self._at) * self._each_second) - count
         self._at = now
 
 
@@ -125,9 +134,15 @@ class Allowance:
 
     Args:
         rates: The limits.
+
+    Raises:
+        UsageError: One of them is not above 0.
     """
 
     def __init__(self, rates: Rates) -> None:
+        for name, rate in rates._asdict().items():
+            if rate is not None and not rate > 0:
+                raise UsageError(f"a limit of {rate:g} {name.replace('_', ' ')} a minute lets nothing pass")
         self._requests = None if rates.requests is None else Bucket(rates.requests)
         self._tokens = None if rates.tokens is None else Minute(rates.tokens)
         self._input = None if rates.input_tokens is None else Minute(rates.input_tokens)
@@ -136,7 +151,7 @@ class Allowance:
     def wait(self, need: Need, now: float) -> float:
         """See `Allowing`."""
         return max(
-            0.0 if self._requests is None else self._requests.wait(now),
+            0.0 if self._requests is None else self._requests.wait(need.requests, now),
             0.0 if self._tokens is None else self._tokens.wait(need.input + need.output, now),
             0.0 if self._input is None else self._input.wait(need.input, now),
             0.0 if self._output is None else self._output.wait(need.output, now),
@@ -145,7 +160,7 @@ class Allowance:
     def take(self, need: Need, now: float) -> int:
         """See `Allowing`."""
         if self._requests is not None:
-            self._requests.take(now)
+            self._requests.take(need.requests, now)
         if self._tokens is not None:
             self._tokens.take(need.input + need.output, now)
         if self._input is not None:
@@ -191,11 +206,11 @@ class Granted:
         """So many more may start."""
         self._rows += rows
 
-    def wait(self, _need: Need, _now: float) -> float:
+    def wait(self, need: Need, now: float) -> float:  # noqa: ARG002 - as `Allowing`
         """None where there is a grant; else nobody knows."""
         return 0.0 if self._rows else math.inf
 
-    def take(self, _need: Need, _now: float) -> int:
+    def take(self, need: Need, now: float) -> int:  # noqa: ARG002 - as `Allowing`
         """One of them starts."""
         self._rows -= 1
         return 0

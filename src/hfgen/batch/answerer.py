@@ -52,7 +52,10 @@ class Answerer:
         self._session = session
         self._setting = setting
         self._policy = setting.policy
-        self._options = {**setting.options, "retry": False}  # whoever calls decides when a row is asked again
+        self._options: dict[str, Any] = {
+            **setting.options,
+            "retry": False,
+        }  # whoever calls decides when a row is asked again
         self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
         self._schema_refused = False
         if self._schema_doubted and setting.policy.schema is not None:
@@ -235,11 +238,13 @@ async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Eve
     began = _now()
     told: list[Event] = []
     pieces: list[str] = []
+    silent = effort.first_token is None  # of several answers the first to speak counts
     async with aclosing(events):
         async for event in events:
-            if effort.first_token is None and not isinstance(event, Progress):
-                effort.first_token = _now() - began
-            if isinstance(event, str):
+            if silent and not isinstance(event, Progress):
+                silent = False
+                effort.first_token = _now() - began if effort.first_token is None else effort.first_token
+            if type(event) is str:
                 pieces.append(event)
                 continue
             if pieces:

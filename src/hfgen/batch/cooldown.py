@@ -1,8 +1,9 @@
 """The pause that all requests to one server and model keep, once it said that there are too many.
 
-A pause is the server's own `Retry-After`, or else drawn between none and a bound that doubles with each burst (full
-jitter). What was under way when it began tells of the same burst. No slot is held meanwhile. After a second burst in a
-row one request alone goes first, and the others once it was answered.
+One refusal that names a time (`Retry-After`) is heeded by all. A burst of them pauses for the time that it names, or
+else for one drawn between none and a bound that doubles with each burst (full jitter); what was under way when it began
+tells of the same burst. After a second burst without an answer in between one request alone goes first. No slot is held
+meanwhile.
 """
 
 import random
@@ -42,8 +43,12 @@ class Cooldown:
         """Seconds until the server may be asked, 0 for at once."""
         return max(0.0, self._until - now)
 
+    def asked(self, now: float, seconds: float) -> None:
+        """The server asks to wait, in one refusal among answers."""
+        self._until = max(self._until, now + seconds)
+
     def refused(self, began: float, now: float, asked: float | None) -> None:
-        """A burst of refusals, or one that asks to wait.
+        """A refusal that is one of a burst.
 
         Args:
             began: When the refused request was sent.

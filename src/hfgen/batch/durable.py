@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-CLOSED_TO_CHILDREN: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+SAFELY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""How files beside an output are opened: a link that somebody put there leads nowhere."""
 
 
 def beside(file: Path, ending: str) -> Path:
@@ -28,7 +29,7 @@ def replace(file: Path, data: bytes, *, lasting: bool = True) -> None:
     passing = beside(file, ".new")
     try:
         passing.unlink(missing_ok=True)
-        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED_TO_CHILDREN, 0o600)
+        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o600)
         with os.fdopen(descriptor, "wb") as new:
             new.write(data)
             new.flush()
@@ -50,7 +51,7 @@ def sync_folder(folder: Path) -> None:
     """
     if os.name == "nt":  # folders cannot be opened there, and NTFS journals names by itself
         return
-    descriptor = os.open(folder, os.O_RDONLY | CLOSED_TO_CHILDREN)
+    descriptor = os.open(folder, os.O_RDONLY | SAFELY)
     try:
         os.fsync(descriptor)
     finally:

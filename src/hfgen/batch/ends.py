@@ -59,9 +59,7 @@ class Ends:
         if self.max_errors is not None and self._too_many(tally, self.max_errors):
             allowed = self.max_errors if isinstance(self.max_errors, int) else f"{self.max_errors:.1%}"
             return JobStopped("errors", f"{tally.failed} of {tally.finished} rows have failed, and {allowed} may")
-        if self.max_cost is not None and tally.spent is None:
-            return JobStopped("cost", f"the price is not known, so a limit of ${self.max_cost:g} cannot be kept")
-        if self.max_cost is not None and (tally.spent or 0.0) >= self.max_cost:
+        if self.max_cost is not None and (tally.spent or 0.0) >= self.max_cost:  # of unknown prices the pace judges
             return JobStopped("cost", f"${tally.spent:.4f} are spent, and ${self.max_cost:g} were allowed")
         return None
 

@@ -7,7 +7,7 @@ output at each start. All of it blocks; one thread at a time.
 import sqlite3
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from hfgen.errors import OutputFailed, UsageError
 
@@ -21,18 +21,31 @@ PRAGMA cache_size = -{_CACHE_KIB};
 CREATE TABLE rows (
     id BLOB PRIMARY KEY,
     digest TEXT,  -- of the job that is recorded; NULL where none is
+    answered INTEGER,
     place INTEGER,  -- where its line begins in the output
     row INTEGER  -- its place in the input; NULL until it is met there
 ) WITHOUT ROWID;
 BEGIN;
 """
 _RECORD: Final = """
-INSERT INTO rows VALUES (?, ?, ?, NULL)
-ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, place = excluded.place
+INSERT INTO rows VALUES (?, ?, ?, ?, NULL)
+ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, answered = excluded.answered, place = excluded.place
 """
 
-Recorded: TypeAlias = tuple[bytes, str, int]
-"""A line of the output: the row's name in UTF-8, the digest of its job, where the line begins."""
+Recorded: TypeAlias = tuple[bytes, str, bool, int]
+"""A line of the output: the row's name in UTF-8, the digest of its job, if it is an answer, where the line begins."""
+
+
+class Record(NamedTuple):
+    """What is recorded of a row.
+
+    Attributes:
+        digest: Of the job.
+        answered: Whether it is an answer; else an error.
+    """
+
+    digest: str
+    answered: bool
 
 
 class Index:
@@ -58,29 +71,29 @@ class Index:
             moved = self._rows.execute("UPDATE rows SET place = ? WHERE id = ? AND place = ?", (to, custom_id, place))
             return moved.rowcount == 1
 
-    def meet(self, custom_id: str, row: int) -> str | None:
+    def meet(self, custom_id: str, row: int) -> Record | None:
         """Note that a row was met in the input.
 
         Returns:
-            The digest of the job that is recorded under this name, None where none is.
+            What is recorded under this name, None where nothing is.
 
         Raises:
             UsageError: Another row of the input has this name.
         """
         name = custom_id.encode()
         with _in_our_words():
-            found = self._rows.execute("SELECT digest, row FROM rows WHERE id = ?", (name,)).fetchone()
+            found = self._rows.execute("SELECT digest, answered, row FROM rows WHERE id = ?", (name,)).fetchone()
             if found is None:
-                self._rows.execute("INSERT INTO rows VALUES (?, NULL, NULL, ?)", (name, row))
+                self._rows.execute("INSERT INTO rows VALUES (?, NULL, NULL, NULL, ?)", (name, row))
                 return None
-            digest, before = found
+            digest, answered, before = found
             if before is not None:
                 raise UsageError(
                     f"two rows of the input have the custom_id {custom_id!r}: rows {before} and {row}",
                     hint="Each row needs a custom_id of its own: its answer is recorded and found under it.",
                 )
             self._rows.execute("UPDATE rows SET row = ? WHERE id = ?", (row, name))
-        return None if digest is None else str(digest)
+        return None if digest is None else Record(digest, bool(answered))
 
     def forget(self, custom_id: str) -> None:
         """No line of the output counts for this row any more."""

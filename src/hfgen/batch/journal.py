@@ -19,7 +19,6 @@ import secrets
 import threading
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
@@ -35,27 +34,11 @@ from hfgen.batch.output import check_kind, failed, file_of, opened
 from hfgen.batch.result import Result
 from hfgen.batch.sidecar import Meta, Parameters, Source
 from hfgen.batch.status import Status
+from hfgen.batch.survey import Survey, take_survey
 from hfgen.errors import OutputFailed
 
 SYNC_EACH: Final = 1.0
 """Seconds between two times that the output is made to reach the disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """An input as it compares with the output.
-
-    Attributes:
-        rows: All rows of the input.
-        recorded: Those of them whose answer or error is recorded.
-        edited: Those that were recorded and differ since; their lines are dropped.
-        gone: Rows that are recorded and that the input no longer has; their lines stay.
-    """
-
-    rows: int
-    recorded: int
-    edited: int
-    gone: int
 
 
 class Journal:
@@ -66,7 +49,7 @@ class Journal:
         meta: What the answers depend on, and the run's name.
         found: What the output held when it was opened.
         notices: What a person should be told of the opening, in sentences.
-        answered: Rows with an answer, now.
+        answered: Rows with an answer, now; an edited one has none until it is done again.
         failed: Rows with an error, now.
         edited: Rows that were asked for with `done` and differ from what is recorded under their name.
     """
@@ -98,7 +81,8 @@ class Journal:
 
         Args:
             out: The output, a file that is there or not; a link leads to its file.
-            parameters: All that the answers depend on but the rows themselves. Secrets in them are masked.
+            parameters: All that the answers depend on but the rows themselves; no key and no token. What is known as a
+                secret by now, or has the form of one, is masked nevertheless.
             source: Where the rows come from.
             force: Go on although the parameters are others than before, or not known.
             retry_failed: Drop the recorded errors, so that their rows are not done.
@@ -150,20 +134,10 @@ class Journal:
             UsageError: Two rows of the input have the same custom_id.
             OutputFailed: The output cannot be rewritten without the edited rows; it is as it was.
         """
-        rows = recorded = edited = 0
-        for job in jobs:
-            rows += 1
-            digest = self._index.meet(job.custom_id, job.row)
-            if digest == job.digest:
-                recorded += 1
-            elif digest is not None:
-                edited += 1
-                self._index.forget(job.custom_id)
-        gone = self._index.unmet()
-        self._index.begin_again()
-        if edited:
+        found = take_survey(self._index, jobs)
+        if found.edited:
             self._rewrite()
-        return Survey(rows, recorded, edited, gone)
+        return found
 
     def _rewrite(self) -> None:
         try:
@@ -184,10 +158,13 @@ class Journal:
             UsageError: The input had another row of the same custom_id.
             OutputFailed: The disk of temporary files is full.
         """
-        digest = self._index.meet(job.custom_id, job.row)
-        if digest is not None and digest != job.digest:
-            self.edited += 1
-        return digest == job.digest
+        record = self._index.meet(job.custom_id, job.row)
+        if record is None or record.digest == job.digest:
+            return record is not None
+        self.edited += 1
+        self.answered -= record.answered
+        self.failed -= not record.answered
+        return False
 
     def gone(self) -> int:
         """How many recorded rows the input, of which every row was asked for with `done`, no longer has."""

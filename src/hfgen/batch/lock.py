@@ -14,10 +14,13 @@ from typing import Final
 
 import msgspec
 
-from hfgen.batch.durable import CLOSED_TO_CHILDREN, beside
+from hfgen.batch.durable import SAFELY, beside
 from hfgen.batch.output import file_of
 from hfgen.errors import UsageError
 
+_ENDING: Final = ".lock"
+_PATIENCE: Final = (0.05, 0.1, 0.1)
+"""Seconds: whoever only looks who has a lock (`holder`) has it for a moment."""
 _NO_LOCKS_HERE: Final = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 _TAKEN: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
@@ -71,33 +74,45 @@ class Lock:
             UsageError: Another run has it.
             OSError: The lock file cannot be made.
         """
-        file = beside(out, ".lock")
-        patience = iter((0.05, 0.1, 0.1))  # seconds: whoever only looks (`holder`) has it for a moment
+        file = beside(out, _ENDING)
+        patience = iter(_PATIENCE)
         while True:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | CLOSED_TO_CHILDREN, 0o644)
-            try:
-                kept = _locked(descriptor)
-                if kept is None:
-                    if (pause := next(patience, None)) is not None:
-                        time.sleep(pause)
-                        continue
-                    raise UsageError(
-                        f"{_read(descriptor)} is writing to {out}",
-                        hint="Wait for it or stop it; or give this run another --out.",
-                    )
-                if _is_still(file, descriptor):
-                    _sign(descriptor)
-                    return cls(file, descriptor, kept=kept)
-            except BaseException:
+            match cls._attempt(file):
+                case Lock() as lock:
+                    return lock
+                case Holder() as holder:
+                    if (pause := next(patience, None)) is None:
+                        raise UsageError(
+                            f"{holder} is writing to {out}",
+                            hint="Wait for it or stop it; or give this run another --out.",
+                        )
+                    time.sleep(pause)
+                case None:
+                    continue
+
+    @classmethod
+    def _attempt(cls, file: Path) -> "Lock | Holder | None":
+        """The lock; or who has it; or None, where whoever had it removed the file in the meantime."""
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
+        try:
+            kept = _locked(descriptor)
+            if kept is None:
+                return _read(descriptor)
+            if not _is_still(file, descriptor):
+                return None
+            _sign(descriptor)
+            lock = cls(file, descriptor, kept=kept)
+            descriptor = -1
+            return lock
+        finally:
+            if descriptor >= 0:
                 os.close(descriptor)
-                raise
-            os.close(descriptor)  # whoever had it has removed the file meanwhile: once more
 
     @staticmethod
     def holder(out: str | os.PathLike[str]) -> Holder | None:
         """Who writes to an output now; None where nobody does."""
         try:
-            descriptor = os.open(beside(file_of(out), ".lock"), os.O_RDWR | CLOSED_TO_CHILDREN)
+            descriptor = os.open(beside(file_of(out), _ENDING), os.O_RDWR | SAFELY)
         except OSError:
             return None
         try:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, Self
 
 import msgspec
 
-from hfgen.batch.durable import CLOSED_TO_CHILDREN, beside, sync_folder
+from hfgen.batch.durable import SAFELY, beside, sync_folder
 from hfgen.batch.index import Index, Recorded
 
 _BLOCK: Final = 2**20
@@ -139,7 +139,7 @@ class _Reading:
             else:
                 self.recorded += 1
                 self._found.count(line.answered)
-                yield line.custom_id.encode(), line.hfgen.digest, place
+                yield line.custom_id.encode(), line.hfgen.digest, line.answered, place
             place += len(raw)
 
 
@@ -191,7 +191,7 @@ class _Aside:
 
     def add(self, line: bytes) -> None:
         if self._file is None:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | CLOSED_TO_CHILDREN, 0o600)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | SAFELY, 0o600)
             self._file = os.fdopen(descriptor, "ab")
         self._file.write(line.strip(b"\0\n") + b"\n")
 
@@ -224,7 +224,7 @@ def rewrite(out: Path, index: Index) -> Found:
     try:
         passing.unlink(missing_ok=True)
         with out.open("rb", buffering=_BLOCK) as old, _Aside(out) as aside:
-            descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED_TO_CHILDREN, 0o600)
+            descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o600)
             with os.fdopen(descriptor, "wb", buffering=_BLOCK) as new:
                 passing.chmod(stat.S_IMODE(os.fstat(old.fileno()).st_mode))
                 _copy(old, new, aside, index, kept)

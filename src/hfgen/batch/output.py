@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from hfgen.batch.durable import CLOSED_TO_CHILDREN
+from hfgen.batch.durable import SAFELY
 from hfgen.errors import OutputFailed, UsageError
 
 _FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -45,7 +45,7 @@ def opened(file: Path) -> int:
     Raises:
         OSError: As the system says.
     """
-    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | CLOSED_TO_CHILDREN, 0o666)
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | SAFELY, 0o666)
 
 
 def failed(file: Path, error: OSError) -> OutputFailed:

@@ -126,7 +126,7 @@ class Pace:
     @property
     def slots(self) -> int:
         """How many requests may be under way now, for people to see."""
-        return min(self._most, sum(course.slots.slots for course in self._lanes.values())) or self._first
+        return min(self._most, sum(course.slots.slots for course in self._lanes.values()) or self._first)
 
     def ready(self, lane: Lane, need: Need, now: float) -> float:
         """Seconds until such a row may start: 0 for now, `math.inf` for not before something under way is done.
@@ -194,9 +194,10 @@ class Pace:
             course.slots.release()
         elif retryable(error):
             burst = course.slots.refused(ticket.slot)
-            asked = error.retry_after
-            if burst or asked is not None or course.cooldown.bursts:
-                course.cooldown.refused(ticket.began, now, asked)
+            if burst or course.cooldown.probes:
+                course.cooldown.refused(ticket.began, now, error.retry_after)
+            elif error.retry_after is not None:
+                course.cooldown.asked(now, error.retry_after)
         else:
             course.slots.release()
             if isinstance(error, ResponseError):

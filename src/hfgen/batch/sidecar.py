@@ -4,6 +4,7 @@ It holds no secret: what is one, or has the form of one, is masked before anythi
 """
 
 import hashlib
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ ENDING: Final = ".meta.json"
 _SHOWN: Final = 100
 """Characters of a value in a message."""
 _BLOCK: Final = 2**20
+_SECRETS: Final = {"token", "hf_token", "password", "secret"}
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -42,13 +44,15 @@ class Source(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_file(cls, path: Path) -> "Source":
-        """A file, read as a whole but never held as a whole.
+        """A file, read as a whole but never held as a whole; a pipe is left for its one reader.
 
         Raises:
             UsageError: It cannot be read.
         """
         hashed = hashlib.sha256()
         try:
+            if not (stat.S_ISREG(mode := path.stat().st_mode) or stat.S_ISDIR(mode)):
+                return cls(str(path))
             with path.open("rb", buffering=0) as file:
                 while block := file.read(_BLOCK):
                     hashed.update(block)
@@ -151,7 +155,9 @@ def _masked(name: str, value: Parameter) -> Parameter:
 
 
 def _announces(name: str) -> bool:
-    """Whether what follows this name is a secret, whatever it looks like, as with `api_key`."""
+    """Whether what goes by this name is a secret, whatever it looks like, as with `api_key`."""
+    if name.lower() in _SECRETS:
+        return True
     spoken = f"{name}: something"
     return redact(spoken) != spoken
 

@@ -65,13 +65,13 @@ class ToldLimits:
 
     def wait(self, need: Need, now: float) -> float:
         """Seconds until a row may start."""
-        requests = 0.0 if self._requests is None else self._requests.wait(1, now)
+        requests = 0.0 if self._requests is None else self._requests.wait(need.requests, now)
         return requests if self._tokens is None else max(requests, self._tokens.wait(need.input + need.output, now))
 
     def take(self, need: Need) -> None:
         """A row starts."""
         if self._requests is not None:
-            self._requests.take(1)
+            self._requests.take(need.requests)
         if self._tokens is not None:
             self._tokens.take(need.input + need.output)
 

@@ -1,6 +1,7 @@
 """`hfgen batch INPUT --dry-run`: the exact prompts of three rows, and what the whole would come to."""
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -51,7 +52,7 @@ async def show_sample(place: str, reading: Reading, asked: Mapping[str, Any]) ->
         for job, (prompt, tokens) in zip(shown, seen, strict=True):
             count = "" if tokens is None else f", {tokens} tokens"
             aside(f"--- {job.custom_id}{count}")
-            click.echo(harmless(prompt) if is_terminal(click.get_text_stream("stdout")) else prompt)
+            click.echo(harmless(prompt) if is_terminal(sys.stdout) else prompt)
         await _estimate(shown, seen, counted, asked, session)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from hfgen.errors import HfgenError
 from hfgen.gateway.names import routes_of
 from hfgen.gateway.upstream import Upstream
-from hfgen.hub.catalogue import IMAGE_MODELS, IMAGE_TASK, LOCAL, MODEL_ALIASES, TEXT_TASK, Listed, list_models
+from hfgen.hub.catalogue import IMAGE_MODELS, IMAGE_TASK, LOCAL, MODEL_ALIASES, POLICIES, TEXT_TASK, Listed, list_models
 from hfgen.hub.client import find_token
 from hfgen.openai_api.refusal import Refusal
 from hfgen.servers.detect import detect, parse_api_base
@@ -35,9 +36,12 @@ async def model(request: Request) -> Response:
         Refusal: Nobody here serves it.
     """
     name: str = request.path_params["name"]
+    base, _, choice = name.partition(":")
     for found in await _listed(request.app.state.upstream, request.scope.get("hfgen.token")):
         if found.id == name:
             return _json(_entry(found))
+        if found.id == base and choice in (*POLICIES, *found.providers):
+            return _json(_entry(replace(found, id=name)))
     raise Refusal(404, f"the model {name!r} is not served here", param="model", code="model_not_found")
 
 

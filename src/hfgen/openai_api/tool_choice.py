@@ -24,12 +24,11 @@ def chosen(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any] |
             raise _refused("a function needs a name: {'type': 'function', 'function': {'name': …}}", f"tools[{place}]")
     if isinstance(choice, str) or choice is None or choice.get("type") != "allowed_tools":
         return {"tools": tools, "tool_choice": choice}
-    allowed: object = choice.get("allowed_tools")
-    known = cast("Mapping[str, Any]", allowed) if isinstance(allowed, Mapping) else {}
-    mode = known.get("mode", "auto")
+    allowed = _mapping(choice.get("allowed_tools"))
+    mode = allowed.get("mode", "auto")
     if mode not in _MODES:
         raise _refused(f"the mode of allowed_tools is one of {', '.join(_MODES)}")
-    listed: object = known.get("tools")
+    listed: object = allowed.get("tools")
     names = [_name(tool) for tool in cast("list[object]", listed)] if isinstance(listed, list) else []
     if not names:
         raise _refused("allowed_tools names no tool; `none` allows none")
@@ -39,9 +38,12 @@ def chosen(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any] |
 
 
 def _name(tool: object) -> str | None:
-    function: object = cast("Mapping[str, Any]", tool).get("function") if isinstance(tool, Mapping) else None
-    name: object = cast("Mapping[str, Any]", function).get("name") if isinstance(function, Mapping) else None
+    name: object = _mapping(_mapping(tool).get("function")).get("name")
     return name if isinstance(name, str) else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _refused(why: str, field: str = "tool_choice") -> Refusal:
