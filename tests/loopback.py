@@ -3,10 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 Talk = Callable[["Visit"], Awaitable[None]]
+_STEP = 5  # ms
 
 
 @dataclass
@@ -90,6 +91,20 @@ async def serving(talk: Talk, port: int = 0, tls: ssl.SSLContext | None = None) 
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # a closed transport lets its socket go in the loop's next round
+
+
+async def soon(event: asyncio.Event, milliseconds: int) -> None:
+    """Wait for it within so much of this loop's time: where the machine lets the process wait, that costs one step.
+
+    Raises:
+        TimeoutError: It did not come.
+    """
+    for _ in range(milliseconds // _STEP):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STEP / 1000):
+                await event.wait()
+                return
+    raise TimeoutError(f"not within {milliseconds} ms")
 
 
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Visit | None:

@@ -58,6 +58,14 @@ def test_how_long_there_were_nothing_but_refusals_is_known() -> None:
     assert cooldown.refusing(40.0) == 0.0
 
 
+def test_a_lonely_wish_to_wait_is_no_burst_and_yet_a_refusal() -> None:
+    cooldown = Cooldown(longest)
+    cooldown.asked(10.0, 5.0)
+    assert (cooldown.wait(10.0), cooldown.bursts, cooldown.refusing(12.0)) == (5.0, 0, 2.0)
+    cooldown.answered(began=9.0)
+    assert (cooldown.wait(12.0), cooldown.refusing(12.0)) == (3.0, 0.0)
+
+
 def test_however_many_bursts_there_are_the_numbers_stay_numbers() -> None:
     cooldown = Cooldown(longest)
     for now in range(5000):

@@ -113,7 +113,7 @@ async def test_ctrl_c_stops_an_answer_and_keeps_what_came() -> None:
         screen.type("one\n")
         await screen.until("half an answer")
         screen.interrupt()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             await talker.gone.wait()
         await screen.until(">>> ")
         talker.finish = "stop"

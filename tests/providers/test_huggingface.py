@@ -27,7 +27,7 @@ from hfgen.hub.client import MODEL_DATA
 from hfgen.messages import Message
 from hfgen.providers import notices
 from hfgen.servers.address import parse_api_base
-from loopback import Server, Visit, serving
+from loopback import Server, Visit, serving, soon
 from pictures import picture_of
 
 HELLO: list[Message] = [{"role": "user", "content": "Hello"}]
@@ -404,8 +404,7 @@ async def test_closing_the_generator_closes_the_connection_at_once() -> None:
         answer = HuggingFaceInference.create_async_generator("", HELLO, api_base=server.url)
         assert await anext(answer) == "word"
         await answer.aclose()
-        async with asyncio.timeout(0.25):
-            await gone.wait()
+        await soon(gone, 250)
 
 
 async def test_a_long_healthy_stream_outlives_the_timeout() -> None:

@@ -121,7 +121,7 @@ async def test_provisional_answers_before_the_answer_are_skipped() -> None:
 @pytest.mark.parametrize("status", ["204 No Content", "205 Reset Content"])
 async def test_a_success_without_content_is_an_empty_body(status: str) -> None:
     async with serving(lambda visit: visit.say(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())) as server:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             assert await frames_of(server.url) == [Body("", b"")]
 
 

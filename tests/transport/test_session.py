@@ -9,7 +9,7 @@ from hfgen.errors import ConnectionFailed, HfgenError, RateLimited, ServerError,
 from hfgen.limits import Limits
 from hfgen.transport.session import Session
 from hfgen.wire import Body, Frame, Target, WireRequest
-from loopback import Visit, serving
+from loopback import Visit, serving, soon
 
 
 def post(url: str, path: str = "/") -> WireRequest:
@@ -96,8 +96,7 @@ async def test_leaving_early_closes_the_connection_at_once(leave: str) -> None:
         await started.wait()
         if leave == "cancel":
             task.cancel()
-        async with asyncio.timeout(0.25):
-            await seen.wait()
+        await soon(seen, 250)
         await asyncio.gather(task, return_exceptions=True)
 
 

@@ -45,6 +45,7 @@ class Cooldown:
 
     def asked(self, now: float, seconds: float) -> None:
         """The server asks to wait, in one refusal among answers."""
+        self._first = now if self._first is None else self._first
         self._until = max(self._until, now + seconds)
 
     def refused(self, began: float, now: float, asked: float | None) -> None:
@@ -68,7 +69,7 @@ class Cooldown:
 
     def answered(self, began: float) -> None:
         """A request that was sent at `began` was answered."""
-        if self._bursts and began >= self._since:
+        if began >= self._since:
             self._bursts = 0
             self._first = None
 
