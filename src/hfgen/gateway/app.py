@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from hfgen.errors import UsageError
@@ -60,32 +60,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                 await work.close()
 
     app = Starlette(
-        routes=[
-            Route("/v1/chat/completions", Raw(chat), methods=["POST"]),
-            Route("/v1/completions", Raw(completions), methods=["POST"]),
-            Route("/v1/responses", Raw(responses), methods=["POST"]),
-            Route("/v1/prompt", prompt, methods=["POST"]),
-            Route("/v1/images/generations", Raw(images), methods=["POST"]),
-            Route(PICTURES + "{name}", shown, methods=["GET"]),
-            Route(files.FILES, files.upload, methods=["POST"]),
-            Route(files.FILES, files.listed, methods=["GET"]),
-            Route(files.FILES + "/{file_id}", files.described, methods=["GET"]),
-            Route(files.FILES + "/{file_id}", files.deleted, methods=["DELETE"]),
-            Route(files.FILES + "/{file_id}/content", files.content, methods=["GET"]),
-            Route(batches.BATCHES, batches.create, methods=["POST"]),
-            Route(batches.BATCHES, batches.listed, methods=["GET"]),
-            Route(batches.BATCHES + "/{batch_id}", batches.described, methods=["GET"]),
-            Route(batches.BATCHES + "/{batch_id}/cancel", batches.cancel, methods=["POST"]),
-            Route("/v1/models", models, methods=["GET"]),
-            Route("/v1/models/{name:path}", model, methods=["GET"]),
-            *PAGE,
-            Route("/", Raw(tasks), methods=["POST"]),
-            Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
-            Route("/health", health, methods=["GET"]),
-            Route("/ready", health, methods=["GET"]),
-            Route("/openapi.json", openapi, methods=["GET"]),
-            Route("/metrics", meters.page, methods=["GET"]),
-        ],
+        routes=_routes(meters),
         exception_handlers=HANDLERS,
         lifespan=running,
     )
@@ -96,6 +71,35 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.state.files = work.files if work is not None else None
     app.state.pictures = _pictures(chosen)
     return Journal(with_spans(Porch(Guard(Shares(app, allowance), chosen))), meters)
+
+
+def _routes(meters: Meters) -> list[BaseRoute]:
+    return [
+        Route("/v1/chat/completions", Raw(chat), methods=["POST"]),
+        Route("/v1/completions", Raw(completions), methods=["POST"]),
+        Route("/v1/responses", Raw(responses), methods=["POST"]),
+        Route("/v1/prompt", prompt, methods=["POST"]),
+        Route("/v1/images/generations", Raw(images), methods=["POST"]),
+        Route(PICTURES + "{name}", shown, methods=["GET"]),
+        Route(files.FILES, files.upload, methods=["POST"]),
+        Route(files.FILES, files.listed, methods=["GET"]),
+        Route(files.FILES + "/{file_id}", files.described, methods=["GET"]),
+        Route(files.FILES + "/{file_id}", files.deleted, methods=["DELETE"]),
+        Route(files.FILES + "/{file_id}/content", files.content, methods=["GET"]),
+        Route(batches.BATCHES, batches.create, methods=["POST"]),
+        Route(batches.BATCHES, batches.listed, methods=["GET"]),
+        Route(batches.BATCHES + "/{batch_id}", batches.described, methods=["GET"]),
+        Route(batches.BATCHES + "/{batch_id}/cancel", batches.cancel, methods=["POST"]),
+        Route("/v1/models", models, methods=["GET"]),
+        Route("/v1/models/{name:path}", model, methods=["GET"]),
+        *PAGE,
+        Route("/", Raw(tasks), methods=["POST"]),
+        Route("/models/{name:path}", Raw(tasks), methods=["POST"]),
+        Route("/health", health, methods=["GET"]),
+        Route("/ready", health, methods=["GET"]),
+        Route("/openapi.json", openapi, methods=["GET"]),
+        Route("/metrics", meters.page, methods=["GET"]),
+    ]
 
 
 def _batches(settings: Settings, upstream: Upstream) -> BatchWork | None:

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import shutil
 import time
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -130,6 +131,10 @@ class BatchStore:
         folders = self._folder.iterdir() if self._folder.is_dir() else ()
         found = [batch for folder in folders if (batch := self.read(folder.name))]
         return sorted(found, key=lambda batch: (batch.created_at, batch.id), reverse=True)
+
+    def drop(self, batch: Batch) -> None:
+        """Forget it."""
+        shutil.rmtree(self._folder / batch.id, ignore_errors=True)
 
     def output(self, batch: Batch) -> Path:
         """The journal of its rows."""

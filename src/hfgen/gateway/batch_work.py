@@ -7,7 +7,7 @@ a folder, the journal's lock says which of them works on a batch.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,6 @@ from hfgen.batch.ends import JobStopped
 from hfgen.batch.input import Jobs, Reading
 from hfgen.batch.lock import Lock
 from hfgen.batch.pace import Pace
-from hfgen.batch.result import Result
 from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.running import run
 from hfgen.batch.setting import Setting
@@ -33,6 +32,7 @@ from hfgen.gateway.upstream import Upstream
 _READING: Final = Reading(form="openai")
 _AT_ONCE: Final = 4  # batches; each has a pace of its own
 _ROWS_AT_ONCE: Final = 32  # of a batch, at most: callers who wait for an answer come first
+_KEPT: Final = 30 * 24 * 3600  # seconds for which files and batches are kept
 _LOOK: Final = 1.0  # seconds between looks whether another process was told to cancel
 _log: Final = logging.getLogger("hfgen.gateway")
 
@@ -55,9 +55,20 @@ class BatchWork:
 
     async def take_up(self) -> None:
         """Go on with what is not over, where no other process does."""
+        await asyncio.to_thread(self._tidy)
         for batch in await asyncio.to_thread(self.store.all):
             if not batch.over:
                 self.begin(batch)
+
+    def _tidy(self) -> None:
+        """Forget what is too old, as OpenAI's server does with what comes of batches."""
+        old = time.time() - _KEPT
+        for batch in self.store.all():
+            if batch.over and batch.created_at < old:
+                self.store.drop(batch)
+        for file in self.files.all():
+            if file.created_at < old:
+                self.files.delete(file)
 
     def begin(self, batch: Batch) -> None:
         """Work on a batch."""
@@ -66,11 +77,14 @@ class BatchWork:
         task.add_done_callback(lambda _: self._working.pop(batch.id, None))
 
     async def cancel(self, batch: Batch) -> Batch:
-        """End it; what it has is kept. Another process is told through the folder."""
+        """End it; what it has is kept. Whichever process works on it finds the wish in the folder."""
+        if await asyncio.to_thread(self._is_left_to_us, batch):
+            self.begin(batch)  # the process that worked on it is gone: this one writes its end
+        return await asyncio.to_thread(self.live, batch)
+
+    def _is_left_to_us(self, batch: Batch) -> bool:
         self.store.ask_to_cancel(batch)
-        if batch.id not in self._working and Lock.holder(self.store.output(batch)) is None:
-            self.begin(batch)  # it was left by a process that is gone: this one writes its end
-        return self.live(self.store.read(batch.id) or batch)
+        return batch.id not in self._working and Lock.holder(self.store.output(batch)) is None
 
     def live(self, batch: Batch) -> Batch:
         """How it stands now, as far as the process that works on it has written down a moment ago."""
@@ -94,63 +108,79 @@ class BatchWork:
         async with self._slots:
             try:
                 await self._worked(batch)
-            except UsageError as error:  # another process has it
-                _log.info("batch %s: %s", batch.id, error.message)
             except HfgenError as error:
+                if isinstance(error, UsageError) and Lock.holder(self.store.output(batch)) is not None:
+                    return  # another process has it
                 _log.warning("batch %s failed: %s", batch.id, error.message)
-                await self._ended(batch, "failed", (LineFault(type(error).__name__, error.message),))
-            except Exception:  # a fault of ours is told, and the gateway lives on
+                await self._end(batch, "failed", (LineFault(type(error).__name__, error.message),))
+            except Exception:  # noqa: BLE001 - a fault of ours is told, and the gateway lives on
                 _log.exception("batch %s failed", batch.id)
-                await self._ended(batch, "failed", (LineFault("internal_error", "the gateway failed"),))
+                await self._end(batch, "failed", (LineFault("internal_error", "the gateway failed"),))
 
     async def _worked(self, batch: Batch) -> None:
         if not batch.request_counts.total:
-            total, faults = await asyncio.to_thread(look_through, self._input(batch), batch.endpoint)
+            source = await asyncio.to_thread(self._input, batch)
+            total, faults = await asyncio.to_thread(look_through, source, batch.endpoint)
             if faults:
-                self.store.put(batch.now("failed", faults=faults))
+                await asyncio.to_thread(self.store.put, batch.now("failed", faults=faults))
                 return
             batch = batch.now("in_progress", request_counts=Counts(total))
-            self.store.put(batch)
-        await self._ended(batch, await self._answered(batch))
+            await asyncio.to_thread(self.store.put, batch)
+        await self._end(batch, await self._answered(batch))
 
     async def _answered(self, batch: Batch) -> State:
         """Answer what is not answered yet; how it ended."""
         left = batch.expires_at - time.time()
         if left <= 0:
             return "expired"
+        answering = asyncio.create_task(self._answer(batch, left))
+        try:
+            while not answering.done():
+                await asyncio.wait((answering,), timeout=_LOOK)
+                if await asyncio.to_thread(self.store.is_to_be_cancelled, batch):
+                    return "cancelled"
+            return answering.result()
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+
+    async def _answer(self, batch: Batch, seconds: float) -> State:
+        jobs = await asyncio.to_thread(lambda: Jobs(str(self._input(batch)), _READING))
         results = run(
-            Jobs(str(self._input(batch)), _READING),
+            jobs,
             out=self.store.output(batch),
             pictures="line",
             bounds=self._upstream.settings.bounds,
-            deadline=left,
+            deadline=seconds,
             engine=self._engine,
         )
-        async with aclosing(_until(results, lambda: self.store.is_to_be_cancelled(batch))) as watched:
-            try:
-                async for _ in watched:
+        try:
+            async with aclosing(results):
+                async for _ in results:
                     pass
-            except JobStopped:
-                return "expired"
-        return "cancelled" if self.store.is_to_be_cancelled(batch) else "completed"
+        except JobStopped:
+            return "expired"
+        finally:
+            jobs.close()
+        return "completed"
 
-    async def _ended(self, batch: Batch, state: State, faults: tuple[LineFault, ...] = ()) -> None:
+    async def _end(self, batch: Batch, state: State, faults: tuple[LineFault, ...] = ()) -> None:
         """Give the caller what came of it."""
+        await asyncio.to_thread(self._write_end, batch, state, faults)
+
+    def _write_end(self, batch: Batch, state: State, faults: tuple[LineFault, ...]) -> None:
         batch = self.store.read(batch.id) or batch
         self.store.put(batch.now("finalizing"))
-        made = await asyncio.to_thread(
-            write_files, self.files, batch, state, self.store.output(batch), self._input(batch)
-        )
+        made = write_files(self.files, batch, state, self.store.output(batch), self._input(batch))
         counts = Counts(batch.request_counts.total, made.answers, made.failures)
-        self.store.put(
-            batch.now(
-                state,
-                faults=faults,
-                request_counts=counts,
-                output_file_id=made.output_file_id,
-                error_file_id=made.error_file_id,
-            )
+        ended = batch.now(
+            state,
+            faults=faults,
+            request_counts=counts,
+            output_file_id=made.output_file_id,
+            error_file_id=made.error_file_id,
         )
+        self.store.put(ended)
 
     def _input(self, batch: Batch) -> Path:
         return self.files.content(self.files.get(batch.input_file_id, batch.owner))
@@ -159,22 +189,3 @@ class BatchWork:
     async def _engine(self, setting: Setting) -> AsyncGenerator[Engine, None]:
         upstream = self._upstream
         yield Runner(Answerer(upstream.session, setting, ask=upstream.answer), Pace(most=_ROWS_AT_ONCE))
-
-
-async def _until(results: AsyncGenerator[Result, None], over: Callable[[], bool]) -> AsyncGenerator[Result, None]:
-    """The results until there is to be an end, which is looked for each second; leaving it ends every request."""
-    coming = asyncio.ensure_future(anext(results, None))
-    try:
-        while not over():
-            done, _ = await asyncio.wait((coming,), timeout=_LOOK)
-            if not done:
-                continue
-            result = coming.result()
-            if result is None:
-                return
-            yield result
-            coming = asyncio.ensure_future(anext(results, None))
-    finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
-        await results.aclose()

@@ -1,4 +1,7 @@
-"""`/v1/batches`: many requests in a file, answered in time (openai-python resources/batches.py)."""
+"""`/v1/batches`: many requests in a file, answered in time (openai-python resources/batches.py).
+
+What is no coroutine function runs in a thread of Starlette's: it reads the disk.
+"""
 
 import asyncio
 from typing import Final
@@ -40,19 +43,19 @@ async def create(request: Request) -> Response:
     if len(asked.metadata or {}) > _MOST_PAIRS:
         raise Refusal(400, f"metadata: at most {_MOST_PAIRS} pairs", param="metadata", code="invalid_value")
     owner = owner_of(request)
-    file = work.files.get(asked.input_file_id, owner)
+    file = await asyncio.to_thread(work.files.get, asked.input_file_id, owner)
     batch = await asyncio.to_thread(work.store.new, asked.endpoint, file.id, asked.metadata, owner)
     work.begin(batch)
     return _said(batch)
 
 
-async def listed(request: Request) -> Response:
+def listed(request: Request) -> Response:
     """`GET /v1/batches`: the caller's own, the latest first."""
-    batches = await asyncio.to_thread(_work(request).store.all)
+    batches = _work(request).store.all()
     return page(request, [batch.said() for batch in batches if batch.owner == owner_of(request)])
 
 
-async def described(request: Request) -> Response:
+def described(request: Request) -> Response:
     """`GET /v1/batches/{batch_id}`."""
     return _said(_asked(request))
 
@@ -63,7 +66,7 @@ async def cancel(request: Request) -> Response:
     Raises:
         Refusal: It has ended already.
     """
-    batch = _asked(request)
+    batch = await asyncio.to_thread(_asked, request)
     if batch.over:
         raise Refusal(409, f"the batch is {batch.status}: there is nothing to cancel", code="batch_over")
     return _said(await _work(request).cancel(batch))

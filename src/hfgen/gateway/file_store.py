@@ -19,6 +19,7 @@ Purpose: TypeAlias = Literal["batch", "batch_output"]
 
 _ID: Final = re.compile(r"file-[0-9a-f]{24}")
 _LONGEST_NAME: Final = 200
+_MOST: Final = 1000  # of a caller, so that no one fills the disk by a loop
 
 
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,13 @@ class FileStore:
         self._folder = folder / "files"
 
     def take(self, file: BinaryIO, filename: str, owner: str) -> StoredFile:
-        """Keep what a caller sends."""
+        """Keep what a caller sends.
+
+        Raises:
+            Refusal: The caller has too many files.
+        """
+        if len(self.of(owner)) >= _MOST:
+            raise Refusal(400, f"there are {_MOST} files already; delete some", code="too_many_files")
         file_id, place = self._new()
         try:
             with (place / "content").open("wb") as kept:
@@ -77,9 +84,13 @@ class FileStore:
 
     def of(self, owner: str) -> list[StoredFile]:
         """All files of a caller, the latest first."""
-        folders = self._folder.iterdir() if self._folder.is_dir() else ()
-        found = [file for folder in folders if (file := self._read(folder)) and file.owner == owner]
+        found = [file for file in self.all() if file.owner == owner]
         return sorted(found, key=lambda file: (file.created_at, file.id), reverse=True)
+
+    def all(self) -> list[StoredFile]:
+        """All files of all callers."""
+        folders = self._folder.iterdir() if self._folder.is_dir() else ()
+        return [file for folder in folders if (file := self._read(folder))]
 
     def delete(self, file: StoredFile) -> None:
         """Forget it."""

@@ -1,4 +1,7 @@
-"""`/v1/files`: what batches are made of, and what comes of them (openai-python resources/files.py)."""
+"""`/v1/files`: what batches are made of, and what comes of them (openai-python resources/files.py).
+
+What is no coroutine function runs in a thread of Starlette's: it reads the disk.
+"""
 
 import asyncio
 from typing import Final
@@ -32,29 +35,29 @@ async def upload(request: Request) -> Response:
     return _said(kept.said())
 
 
-async def listed(request: Request) -> Response:
+def listed(request: Request) -> Response:
     """`GET /v1/files`: the caller's own, the latest first."""
-    files = await asyncio.to_thread(_store(request).of, owner_of(request))
+    files = _store(request).of(owner_of(request))
     wanted = request.query_params.get("purpose")
     said = [file.said() for file in files if wanted in (None, file.purpose)]
     return page(request, said)
 
 
-async def described(request: Request) -> Response:
+def described(request: Request) -> Response:
     """`GET /v1/files/{file_id}`."""
     return _said(_asked(request).said())
 
 
-async def content(request: Request) -> Response:
+def content(request: Request) -> Response:
     """`GET /v1/files/{file_id}/content`, in pieces."""
     file = _asked(request)
     return FileResponse(_store(request).content(file), media_type="application/octet-stream")
 
 
-async def deleted(request: Request) -> Response:
+def deleted(request: Request) -> Response:
     """`DELETE /v1/files/{file_id}`."""
     file = _asked(request)
-    await asyncio.to_thread(_store(request).delete, file)
+    _store(request).delete(file)
     return _said({"id": file.id, "object": "file", "deleted": True})
 
 
