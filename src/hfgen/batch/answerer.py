@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from hfgen.batch import outcomes, pictures
 from hfgen.batch.allowance import Need
@@ -31,15 +32,23 @@ _BYTES_A_TOKEN: Final = 4
 _LONGEST_NAME: Final = 128  # characters of a row's name that an Idempotency-Key holds as it is
 
 
+Ask: TypeAlias = Callable[[str, Mapping[str, Any]], AsyncGenerator[Event, None]]
+
+
+def _asked(session: Session, model: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+    return HuggingFaceInference.create_async_generator(model or None, session=session, **arguments)
+
+
 class Answerer:
     """Asks for rows, one request at a time for each of their answers; whoever calls it decides when, and how often.
 
     Args:
         session: Shared with every other row.
         setting: How rows are asked.
+        ask: Answers a model's name and arguments; `HuggingFaceInference` where it is None.
     """
 
-    def __init__(self, session: Session, setting: Setting) -> None:
+    def __init__(self, session: Session, setting: Setting, ask: Ask | None = None) -> None:
         self._session = session
         self._setting = setting
         self._policy = setting.policy
@@ -51,6 +60,7 @@ class Answerer:
         self._schema_refused = False
         if self._schema_doubted and setting.policy.schema is not None:
             self._options[FORMAT] = asked_for(setting.policy.schema)
+        self._ask = ask or partial(_asked, session)
         self._server = ",".join(_bases(setting.options))
 
     @staticmethod
@@ -164,7 +174,7 @@ class Answerer:
     def _stream(self, question: Question, arguments: dict[str, Any], effort: Effort) -> AsyncGenerator[Event, None]:
         if effort.deadline is not None:
             arguments = {**arguments, "total_timeout": self._left(effort.deadline)}
-        return HuggingFaceInference.create_async_generator(question.model or None, session=self._session, **arguments)
+        return self._ask(question.model, arguments)
 
     def _with_name(self, arguments: dict[str, Any], effort: Effort, place: int) -> dict[str, Any]:
         """A question that is repeated has the same name; another question for the same row has another."""

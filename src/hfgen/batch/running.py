@@ -13,7 +13,7 @@ from contextlib import (
 )
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Unpack
 
@@ -72,6 +72,7 @@ def run(
     rpm: float | None = None,
     tpm: float | None = None,
     prices: Mapping[str, Prices] | None = None,
+    pictures: Literal["folder", "line"] = "folder",
     bounds: Bounds | None = None,
     engine: Opening | None = None,
     session: Session | None = None,
@@ -107,6 +108,7 @@ def run(
         rpm: Requests a minute.
         tpm: Tokens a minute, of prompts and answers.
         prices: Of each model; without them no cost is known.
+        pictures: Whether they are files in a folder beside `out`, or stand in its lines in base64.
         bounds: What a row may ask for.
         engine: Answers the rows; one machine's own where it is None.
         session: Connections shared with other calls.
@@ -131,7 +133,7 @@ def run(
         },
         policy=Policy(on_length, tries=tries),
         bounds=bounds or Bounds(),
-        folder=None if out is None else _folder(Path(out)),
+        folder=None if out is None or pictures == "line" else _folder(Path(out)),
         longest=row_timeout,
         run=secrets.token_hex(8),
     )
