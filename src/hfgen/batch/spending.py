@@ -21,6 +21,14 @@ class Cost(NamedTuple):
     low: float
     high: float
 
+    def plus(self, other: "Cost") -> "Cost":
+        """Both."""
+        return Cost(self.low + other.low, self.high + other.high)
+
+    def times(self, share: float) -> "Cost":
+        """So many times as much."""
+        return Cost(self.low * share, self.high * share)
+
     @property
     def exact(self) -> float | None:
         """The one figure, None where there is but a range."""
@@ -47,6 +55,11 @@ class Prices:
     def __init__(self, offers: Iterable[Offer] = ()) -> None:
         live = [offer for offer in offers if offer.status != "error"]
         self._by_provider = {offer.provider: _price(offer) for offer in live}
+
+    @property
+    def known(self) -> bool:
+        """Whether every answer has a price."""
+        return self.cost(Need()) is not None
 
     def cost(self, used: Need, provider: str = "") -> Cost | None:
         """Of so many tokens, None where it is not known.
