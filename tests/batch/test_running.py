@@ -12,6 +12,8 @@ from answering_model import MODELS, AnsweringModel, answer_to, answering, never
 from hfgen import MissingAuth, PaymentRequired, UsageError
 from hfgen.batch import Job, JobStopped, Result, Tally, run
 from hfgen.batch.bad_row import BadRow
+from hfgen.batch.spending import Prices
+from hfgen.hub.offers import Offer, Pricing
 from loopback import Visit, serving
 
 
@@ -284,10 +286,17 @@ async def test_a_deadline_ends_the_job_after_what_is_under_way() -> None:
     assert len(found) == 2
 
 
-async def test_a_limit_of_cost_that_cannot_be_kept_stops_the_job() -> None:
+def test_a_limit_of_cost_that_cannot_be_kept_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match=r"price of .* is not known"):
+        run(["one", "two"], api_base="http://127.0.0.1:9", max_cost=1.0)
+
+
+async def test_a_row_of_unknown_price_stops_a_job_with_a_limit_of_cost() -> None:
+    prices = {"m": Prices([Offer("me", pricing=Pricing(1.0, 1.0))])}
+    rows: list[Any] = [{"body": {"model": name, "messages": [{"role": "user", "content": "?"}]}} for name in ("m", "x")]
     async with answering(AnsweringModel()) as server:
-        with pytest.raises(JobStopped, match=r"the price of .* is not known") as stopped:
-            async for _ in run(["one", "two"], api_base=server.url, max_cost=1.0):
+        with pytest.raises(JobStopped, match=r"the price of x is not known") as stopped:
+            async for _ in run(rows, api_base=server.url, max_cost=1.0, prices=prices):
                 pass
 
     assert stopped.value.reason == "cost"

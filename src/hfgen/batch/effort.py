@@ -6,7 +6,7 @@ from hfgen.batch.allowance import Need
 from hfgen.batch.job import Job
 from hfgen.batch.pace import Lane
 from hfgen.batch.question import Question
-from hfgen.batch.spending import Cost
+from hfgen.batch.spending import NOTHING, Cost
 from hfgen.openai_api.refusal import Refusal
 
 
@@ -49,7 +49,7 @@ class Effort:
     resumed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost: Cost | None = Cost(0.0, 0.0)
+    cost: Cost | None = NOTHING
     providers: set[str] = field(default_factory=set[str])
     server: str = ""
     model: str = ""

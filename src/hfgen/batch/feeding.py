@@ -82,11 +82,11 @@ class Feeding:
 
     async def copies(self) -> AsyncGenerator[Result, None]:
         """The results of rows that were held back, once all others have ended."""
-        if self._dedup is None or self._journal is None or not len(self._dedup):
-            return
-        async with aclosing(read(self._dedup.copies(results(self._journal.out)))) as made:
-            async for result in made:
-                yield result
+        dedup, journal = self._dedup, self._journal
+        if dedup is not None and journal is not None and await asyncio.to_thread(len, dedup):
+            async with aclosing(read(dedup.copies(results(journal.out)))) as made:
+                async for result in made:
+                    yield result
 
     def _wanted(self, job: Job | BadRow) -> bool:
         done = self._journal is not None and self._journal.done(job)

@@ -37,9 +37,9 @@ async def prices_for(setting: Setting, session: Session, most: float | None) -> 
     if not _may_be_routed(setting.options, setting.model):
         return {}
     token = setting.options.get("api_key") or await find_token()
-    if is_local(setting.model, token):
-        offered, why = {}, "the local model has none"
-    else:
+    offered: dict[str, Prices] = {}
+    why = "the local model has none"
+    if not is_local(setting.model, token):
         offered, why = await _offered(session, token)
     prices = {alias: offered[name] for alias, name in MODEL_ALIASES.items() if name in offered} | offered
     if DEFAULT_MODEL in offered:

@@ -184,11 +184,10 @@ async def _run(
             setting = replace(setting, run=journal.meta.run)
             for sentence in journal.notices:
                 notice(sentence)
-        dedup = (
-            stack.enter_context(Dedup(setting.options.get("temperature"), setting.options.get("seed")))
-            if given.dedup
-            else None
-        )
+        dedup = None
+        if given.dedup:
+            settled = (setting.options.get("temperature"), setting.options.get("seed"))
+            dedup = stack.enter_context(await asyncio.to_thread(Dedup, *settled))
         feeding = Feeding(given.jobs, journal, tally, dedup, notice)
         engine = await stack.enter_async_context(opening(setting))
         await feeding.survey()

@@ -35,6 +35,9 @@ class Cost(NamedTuple):
         return self.high if self.low == self.high else None
 
 
+NOTHING: Final = Cost(0.0, 0.0)
+
+
 class _Price(NamedTuple):
     """US dollars a million tokens."""
 
