@@ -83,7 +83,10 @@ class Feeding:
     async def copies(self) -> AsyncGenerator[Result, None]:
         """The results of rows that were held back, once all others have ended."""
         dedup, journal = self._dedup, self._journal
-        if dedup is not None and journal is not None and await asyncio.to_thread(len, dedup):
+        if dedup is None or journal is None:
+            return
+        held = await asyncio.to_thread(len, dedup)
+        if held:
             async with aclosing(read(dedup.copies(results(journal.out)))) as made:
                 async for result in made:
                     yield result

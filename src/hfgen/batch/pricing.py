@@ -1,16 +1,16 @@
 """The prices of a job that goes through the router: its list of models tells them, and is asked once."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hfgen.batch.setting import Setting
 from hfgen.batch.spending import Prices
 from hfgen.errors import HfgenError, UsageError
-from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL_NAMES, MODEL_ALIASES
-from hfgen.hub.client import find_token
+from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL_NAMES, MODEL_ALIASES, router_endpoint
+from hfgen.hub.client import find_token, hub_offline
 from hfgen.hub.offers import router_models
 from hfgen.providers.huggingface import is_local
 from hfgen.transport.session import Session
+from hfgen.wire import origin_of
 
 
 def check_bound(setting: Setting, prices: Mapping[str, Prices] | None, most: float | None) -> None:
@@ -19,7 +19,7 @@ def check_bound(setting: Setting, prices: Mapping[str, Prices] | None, most: flo
     Raises:
         UsageError: The server is one of the caller's own, and nobody gives prices.
     """
-    if most is not None and prices is None and not _may_be_routed(setting.options, setting.model):
+    if most is not None and prices is None and not _may_be_routed(setting):
         raise _unpriced(setting.model, "a server of one's own has none; prices= gives them")
 
 
@@ -34,9 +34,11 @@ async def prices_for(setting: Setting, session: Session, most: float | None) -> 
     Raises:
         UsageError: There is a bound, and no price for the job's model.
     """
-    if not _may_be_routed(setting.options, setting.model):
+    if not _may_be_routed(setting):
         return {}
     token = setting.options.get("api_key") or await find_token()
+    if setting.model and not token:  # which the first row will be told
+        return {}
     offered: dict[str, Prices] = {}
     why = "the local model has none"
     if not is_local(setting.model, token):
@@ -45,13 +47,17 @@ async def prices_for(setting: Setting, session: Session, most: float | None) -> 
     if DEFAULT_MODEL in offered:
         prices[""] = offered[DEFAULT_MODEL]
     priced = prices.get(setting.model.partition(":")[0])
-    if most is not None and (priced is None or not priced.known):
+    unpriced = priced is None or not priced.known
+    if most is not None and (unpriced if setting.model else not prices):
         raise _unpriced(setting.model, why)
     return prices
 
 
-def _may_be_routed(options: Mapping[str, Any], model: str) -> bool:
-    return not (options.get("api_base") or options.get("model_file") or model in LOCAL_NAMES)
+def _may_be_routed(setting: Setting) -> bool:
+    if setting.options.get("model_file") or setting.model in LOCAL_NAMES or hub_offline():
+        return False
+    router = origin_of(router_endpoint())
+    return all(origin_of(base) == router for base in setting.bases)
 
 
 async def _offered(session: Session, token: str | None) -> tuple[dict[str, Prices], str]:

@@ -212,14 +212,8 @@ class Runner:
             self._wait(effort, now + wait)  # rows of another lane may be ready meanwhile
             return 0.0
         elif not self._under_way and not self._pace.affordable(effort.lane, effort.need):
-            self._halt(self._too_costly(effort))
+            self._halt(JobStopped("cost", self._pace.spending.why_not(effort.lane.model, effort.need)))
         return wait
-
-    def _too_costly(self, effort: Effort) -> JobStopped:
-        model = effort.lane.model or "the server's model"
-        if self._pace.spending.cost(effort.lane.model, effort.need) is None:
-            return JobStopped("cost", f"the price of {model} is not known, so the limit of cost cannot be kept")
-        return JobStopped("cost", f"one more row of {model} may cost more than the limit leaves")
 
     def _next(self, now: float) -> Effort | None:
         """A row that has waited, before one that is new."""
@@ -250,21 +244,22 @@ class Runner:
         try:
             result = await self._asker.answer(effort)
         except HfgenError as error:
-            step = self._done(effort, ticket, before, error)
-            self._after(effort, error, step)
+            self._after(effort, error, self._done(effort, ticket, before, error))
         except BaseException as fault:
             self._pace.left(ticket)
             if not isinstance(fault, Exception):
                 raise
             self._halt(fault)  # of ours: it ends the job, not the row
         else:
-            self._done(effort, ticket, before, None)
+            self._done(effort, ticket, before, result)
             self._ready.put_nowait(_priced(result, effort))
 
-    def _done(self, effort: Effort, ticket: Ticket, before: tuple[int, int], error: HfgenError | None) -> Next:
+    def _done(self, effort: Effort, ticket: Ticket, before: tuple[int, int], end: Result | HfgenError) -> Next:
+        error = end if isinstance(end, HfgenError) else None
         usage = Usage(effort.prompt_tokens - before[0], effort.completion_tokens - before[1])
+        said = usage.total_tokens or (isinstance(end, Result) and not end.ok)  # a refusal uses nothing
         provider = next(iter(effort.providers)) if len(effort.providers) == 1 else ""
-        outcome = Outcome(error, effort.first_token, usage if usage.total_tokens else None, provider)
+        outcome = Outcome(error, effort.first_token, usage if said else None, provider)
         step = self._pace.done(ticket, outcome, asyncio.get_running_loop().time())
         effort.charge(step.cost)
         return step

@@ -125,6 +125,13 @@ class Spending:
         cost = self.cost(model, need)
         return cost is not None and self.high + cost.high <= self._most
 
+    def why_not(self, model: str, need: Need) -> str:
+        """What to say of a row that is not affordable."""
+        name = model or "the server's model"
+        if self.cost(model, need) is None:
+            return f"the price of {name} is not known, so the limit of cost cannot be kept"
+        return f"one more row of {name} may cost more than the limit leaves"
+
     def fits(self, model: str, need: Need) -> bool:
         """Whether it can be paid beside what is under way."""
         if self._most is None:
