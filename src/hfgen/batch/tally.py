@@ -114,7 +114,7 @@ class Tally:
         costs = account.costs if account.cost is None else (account.cost, account.cost)
         if costs is not None and self.spent is not None:
             self.spent = self.spent.plus(Cost(*costs))
-        elif account.prompt_tokens or account.completion_tokens:
+        elif account.attempts:
             self.spent = None
         self._step()
 

@@ -14,7 +14,7 @@ from hfgen.cli.options import options
 from hfgen.cli.running import stoppable
 from hfgen.cli.terminal import aside
 from hfgen.cli.wording import FLAGS, worded
-from hfgen.errors import UsageError
+from hfgen.errors import HfgenError, UsageError
 
 if TYPE_CHECKING:
     from hfgen.batch.input import Reading
@@ -124,8 +124,10 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
             asyncio.run(stoppable(_watched(place, read, given, tally, board)))
     except UsageError:  # nothing has begun
         raise
-    except BaseException:
+    except BaseException as error:
         _sum_up(out, tally, quiet=given["quiet"])
+        if not isinstance(error, HfgenError) and not given["quiet"]:  # whose hint says it
+            aside("stopped; the same command goes on from there")
         raise
     _sum_up(out, tally, quiet=given["quiet"])
     latest = status.read(out)
