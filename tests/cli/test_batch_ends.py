@@ -39,6 +39,25 @@ async def begun(*words: str, limit: Callable[[], None] | None = None) -> asyncio
     )
 
 
+def exists(out: Path) -> bool:
+    return out.exists()
+
+
+def tear(out: Path) -> None:
+    with out.open("ab") as file:
+        file.write(b"half a line")
+
+
+def edit(rows: Path) -> None:
+    """One row says something else, and one is gone."""
+    rows.write_text(rows.read_text().replace("question 7\n", "another question\n").replace("r9,question 9\n", ""))
+
+
+def with_repeats(rows: Path) -> Path:
+    rows.write_text("id,text\na,same\nb,same\nc,other\n")
+    return rows
+
+
 async def test_a_wrong_key_ends_the_job_at_once_and_nothing_is_recorded(rows: Path, out: Path) -> None:
     model = AnsweringModel(faults={f"question {row}": [401] for row in range(ROWS)})
     async with answering(model) as server:
@@ -134,9 +153,8 @@ async def test_what_was_found_is_said_once(rows: Path, out: Path) -> None:
     async with answering(AnsweringModel()) as server:
         command = ("batch", str(rows), "--out", str(out), "--api-base", server.url)
         await hfgen(*command)
-        with out.open("ab") as file:
-            file.write(b"half a line")
-        rows.write_text(rows.read_text().replace("question 7\n", "another question\n").replace("r9,question 9\n", ""))
+        tear(out)
+        edit(rows)
         code, _, err = await hfgen(*command, "-q")
     assert code == 0
     assert err.count("was not whole") == 1
@@ -146,11 +164,18 @@ async def test_what_was_found_is_said_once(rows: Path, out: Path) -> None:
 
 
 async def test_rows_that_ask_the_same_are_asked_once_and_the_summary_tells(rows: Path, out: Path) -> None:
-    rows.write_text("id,text\na,same\nb,same\nc,other\n")
     model = AnsweringModel()
     async with answering(model) as server:
         code, _, err = await hfgen(
-            "batch", str(rows), "--out", str(out), "--api-base", server.url, "--dedup", "--temperature", "0"
+            "batch",
+            str(with_repeats(rows)),
+            "--out",
+            str(out),
+            "--api-base",
+            server.url,
+            "--dedup",
+            "--temperature",
+            "0",
         )
     assert code == 0
     assert model.asked == {"same": 1, "other": 1}
@@ -170,5 +195,5 @@ async def test_a_limit_of_cost_where_nobody_tells_prices_is_refused_before_anyth
     async with answering(AnsweringModel()) as server:
         code, _, err = await hfgen("batch", str(rows), "--out", str(out), "--api-base", server.url, "--max-cost", "5")
     assert code == 2
-    assert "--max-cost cannot be kept" in err
-    assert not out.exists()
+    assert "--max-cost 5 cannot be kept" in err
+    assert not exists(out)

@@ -20,7 +20,7 @@ def check_bound(setting: Setting, prices: Mapping[str, Prices] | None, most: flo
         UsageError: The server is one of the caller's own, and nobody gives prices.
     """
     if most is not None and prices is None and not _may_be_routed(setting):
-        raise _unpriced(setting.model, "a server of one's own has none; prices= gives them")
+        raise _unpriced(setting.model, most, "it has one at Hugging Face's router alone")
 
 
 async def prices_for(setting: Setting, session: Session, most: float | None) -> Mapping[str, Prices]:
@@ -49,7 +49,7 @@ async def prices_for(setting: Setting, session: Session, most: float | None) -> 
     priced = prices.get(setting.model.partition(":")[0])
     unpriced = priced is None or not priced.known
     if most is not None and (unpriced if setting.model else not prices):
-        raise _unpriced(setting.model, why)
+        raise _unpriced(setting.model, most, why)
     return prices
 
 
@@ -68,8 +68,8 @@ async def _offered(session: Session, token: str | None) -> tuple[dict[str, Price
     return {model.id: Prices(model.providers) for model in models}, "the router does not tell it"
 
 
-def _unpriced(model: str, why: str) -> UsageError:
+def _unpriced(model: str, most: float, why: str) -> UsageError:
     return UsageError(
-        f"max_cost cannot be kept: the price of {model or 'the model'} is not known ({why})",
-        hint="Leave max_cost out; deadline, tpm and max_tokens bound a job as well.",
+        f"max_cost={most:g} cannot be kept: the price of {model or 'the model'} is not known ({why})",
+        hint="Leave it out; tpm= and deadline= bound a job as well.",
     )
