@@ -71,5 +71,5 @@ async def _offered(session: Session, token: str | None) -> tuple[dict[str, Price
 def _unpriced(model: str, most: float, why: str) -> UsageError:
     return UsageError(
         f"max_cost={most:g} cannot be kept: the price of {model or 'the model'} is not known ({why})",
-        hint="Leave it out; tpm= and deadline= bound a job as well.",
+        hint="Leave it out; a limit of tokens a minute and one of time bound a job as well.",
     )
