@@ -12,6 +12,7 @@ from answering_model import AnsweringModel, answer_to, answering
 from batch_jobs import finished, row, texts
 from hfgen import UsageError
 from hfgen.batch import Tally, run
+from hfgen.batch.input import Reading, Rows
 
 
 @pytest.fixture
@@ -100,3 +101,32 @@ async def test_a_caller_who_leaves_during_the_survey_is_let_go(out: Path) -> Non
     async with asyncio.timeout(20):
         await asyncio.gather(asking, return_exceptions=True)
     assert asking.cancelled()
+
+
+def remove(file: Path) -> Path:
+    file.unlink()
+    return file
+
+
+async def test_a_file_that_is_gone_when_it_is_read_again_is_told(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.txt"
+    await asyncio.to_thread(file.write_text, "one\ntwo\n")
+    rows = await asyncio.to_thread(Rows.of, str(file), Reading())
+    remove(file)
+    with pytest.raises(UsageError, match=r"rows\.txt: No such file"):
+        await finished(rows, out=out, api_base="http://127.0.0.1:9")
+
+
+async def test_rows_that_are_added_to_a_file_meanwhile_are_for_the_next_run(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.txt"
+    await asyncio.to_thread(file.write_text, "one\ntwo\n")
+    rows = await asyncio.to_thread(Rows.of, str(file), Reading())
+    grown = [asyncio.to_thread(file.write_text, "one\ntwo\nthree\n")]
+
+    async def grow(_: str) -> None:
+        while grown:
+            await grown.pop()
+
+    async with answering(AnsweringModel(hold=grow)) as server:
+        assert sorted(await finished(rows, out=out, api_base=server.url)) == ["row-1", "row-2"]
+        assert await finished(rows, out=out, api_base=server.url) == ["row-3"]
