@@ -61,7 +61,8 @@ class Answerer:
         if self._schema_doubted and setting.policy.schema is not None:
             self._options[FORMAT] = asked_for(setting.policy.schema)
         self._ask = ask or partial(_asked, session)
-        self._server = ",".join(_bases(setting.options))
+        self._provider: str = setting.options.get("provider") or ""
+        self._server = ",".join(setting.bases)
 
     @staticmethod
     def check(setting: Setting) -> None:
@@ -70,7 +71,7 @@ class Answerer:
         Raises:
             UsageError: An option that no server could take.
         """
-        for base in _bases(setting.options):
+        for base in setting.bases:
             parse_api_base(base)
         HuggingFaceInference.create_async_generator(
             setting.model or None, [{"role": "user", "content": "?"}], **setting.options
@@ -84,7 +85,11 @@ class Answerer:
             return Effort(job, refused, Lane(self._server, self._setting.model), Need())
         longest = question.max_tokens or _USUAL_ANSWER
         need = Need(len(job.body) // _BYTES_A_TOKEN + 1, longest * len(question.questions))
-        return Effort(job, question, Lane(self._server, question.model), need)
+        return Effort(job, question, Lane(self._server, self._with_provider(question.model)), need)
+
+    def _with_provider(self, model: str) -> str:
+        """As the router would be asked: another provider goes at another pace, and has another price."""
+        return f"{model}:{self._provider}" if self._provider and ":" not in model else model
 
     async def answer(self, effort: Effort) -> Result:
         """What becomes of a row: an answer, or an error that is the row's own.
@@ -219,18 +224,13 @@ class Answerer:
 
     async def _context(self) -> int | None:
         """What the server says of its context; it was asked already, when it was first met."""
-        bases = _bases(self._options)
+        bases = self._setting.bases
         if not bases:
             return None
         try:
             return (await detect(self._session, parse_api_base(bases[0]), self._options.get("api_key"))).context
         except HfgenError:
             return None
-
-
-def _bases(options: Mapping[str, Any]) -> tuple[str, ...]:
-    bases: str | Sequence[str] | None = options.get("api_base")
-    return (bases,) if isinstance(bases, str) else tuple(bases or ())
 
 
 async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Event]:
