@@ -63,7 +63,7 @@ class Answering(asyncio.Protocol):
         answer = self.streamed if b'"stream":true' in body.replace(b" ", b"") else self.whole
         asyncio.get_running_loop().call_later(WAIT, self._answer, answer, b"connection: close" in lines)
 
-    def _answer(self, answer: bytes, last: bool) -> None:  # noqa: FBT001 - a callback
+    def _answer(self, answer: bytes, last: bool) -> None:
         self._transport.write(answer)
         if last:
             self._transport.close()

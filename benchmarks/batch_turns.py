@@ -5,8 +5,9 @@ Rows are of the OpenAI Batch form. Each runner does what it does by default, so 
 
 import asyncio
 import json
+import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def datatrove(rows: Path, out: Path, root: str, at_once: int) -> None:
     from datatrove.pipeline.writers import JsonlWriter
 
     class Documents:
-        def __call__(self, data: Any, rank: int = 0, world_size: int = 1) -> Any:
+        def __call__(self, *_: Any, **__: Any) -> Any:
             with rows.open("rb") as lines:
                 for line in lines:
                     row = json.loads(line)
@@ -128,6 +129,8 @@ def datatrove(rows: Path, out: Path, root: str, at_once: int) -> None:
         config=config,
         output_writer=JsonlWriter(str(out.parent / "datatrove"), output_filename=out.name, compression=None),
     )
+    for made in ("datatrove", "datatrove-logs"):  # it would find there that all is done
+        shutil.rmtree(out.parent / made, ignore_errors=True)
     LocalPipelineExecutor([Documents(), runner], logging_dir=str(out.parent / "datatrove-logs")).run()
     (out.parent / "datatrove" / out.name).rename(out)
 
@@ -155,12 +158,6 @@ def curator(rows: Path, out: Path, root: str, at_once: int) -> None:
     done = asking(given)
     found = getattr(done, "dataset", done)
     out.write_text("".join(json.dumps(row) + "\n" for row in found))
-
-
-async def paced(rows: int) -> AsyncGenerator[str, None]:
-    """Prompts that exist only while they are asked."""
-    for number in range(rows):
-        yield f"What is {number}?"
 
 
 RUNNERS: dict[str, Callable[[Path, Path, str, int], None]] = {
