@@ -5,8 +5,9 @@
 Each turn is a process of its own: a runner answers an input of OpenAI's Batch form from a server that costs next to
 nothing (`batch_server.py`), and every row has to be in its output once. Every round has each runner answer a tenth of
 the rows and then all; the difference is what rows cost, without the start. CPU time is that of the process and of all
-its children that it waits for; ratios are medians of the ratios within a round. `--memory` asks 10,000, 100,000 and
-1,000,000 rows of hfgen alone, and prints the most memory that each held.
+its children that it waits for; ratios are medians of the ratios within a round. `--memory` has hfgen alone
+answer 10,000, 100,000 and 1,000,000 rows, first by an engine that answers at once, and prints the most memory that each
+held.
 """
 
 import argparse
@@ -76,15 +77,17 @@ def turn(python: str, runner: str, rows: Path, port: str, patience: float = PATI
         alarm.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
-    found = (
-        len({json.loads(line).get("custom_id", json.loads(line).get("id")) for line in out.open("rb")})
-        if out.exists()
-        else 0
-    )
+    found = len(names(out)) if out.exists() else 0
     if process.returncode or found != expected:
         last = (log.read_text(errors="replace").strip().splitlines() or ["no word"])[-1]
         raise RuntimeError(f"exit code {process.returncode}, {found} of {expected} rows: {last[:300]}")
     return Turn(expected, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def names(out: Path) -> set[str]:
+    """Of the rows in an output, which is read a line at a time."""
+    with out.open("rb") as lines:
+        return {row.get("custom_id", row.get("id")) for row in map(json.loads, lines)}
 
 
 def compare(pythons: dict[str, str], folder: Path, port: str, rows: int, rounds: int) -> None:
@@ -118,10 +121,11 @@ def marginal(less: float, more: float, few: Turn, many: Turn) -> float:
 
 def memory(folder: Path, port: str, sizes: tuple[int, ...]) -> None:
     """The most that hfgen holds, by the number of rows."""
-    print("\n| rows | MiB | rows/s | CPU ms a row |\n| ---: | ---: | ---: | ---: |")
-    for rows in sizes:
-        took = turn(sys.executable, "hfgen, command", written(folder, rows), port, patience=1400)
-        print(f"| {rows} | {took.mib:.0f} | {rows / took.wall:.0f} | {1000 * took.cpu / rows:.2f} |", flush=True)
+    print("\n| runner | rows | MiB | rows/s | CPU ms a row |\n| --- | ---: | ---: | ---: | ---: |")
+    for runner, rows in [(runner, rows) for runner in ("hfgen, no network", "hfgen, command") for rows in sizes]:
+        took = turn(sys.executable, runner, written(folder, rows), port, patience=1400)
+        rate, each = rows / took.wall, 1000 * took.cpu / rows
+        print(f"| {runner} | {rows} | {took.mib:.0f} | {rate:.0f} | {each:.2f} |", flush=True)
 
 
 def main() -> None:

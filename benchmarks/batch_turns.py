@@ -7,7 +7,8 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,42 @@ def hfgen(rows: Path, out: Path, root: str, at_once: int) -> None:
         with rows.open("rb") as lines:
             requests = (json.loads(line) for line in lines)
             async for _ in run(requests, out=out, api_base=root, model="m", concurrency=at_once):
+                pass
+
+    asyncio.run(work())
+
+
+def hfgen_stub(rows: Path, out: Path, _root: str, _at_once: int) -> None:
+    """All of it but the network: an engine that answers at once."""
+    from msgspec import Raw
+
+    from hfgen.batch import Job, Result, run
+    from hfgen.batch.bad_row import BadRow
+    from hfgen.batch.input import Jobs
+    from hfgen.batch.result import Account, Response
+    from hfgen.batch.setting import Setting
+
+    body = json.dumps({"choices": [{"message": {"content": " word" * 20}, "finish_reason": "stop"}]}).encode()
+    response = Response(200, "", Raw(body))
+
+    class Stub:
+        under_way = 0
+
+        def stop(self) -> None:
+            """Nothing is under way."""
+
+        async def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
+            async for job in jobs:
+                assert isinstance(job, Job)
+                yield Result("batch_req_1", job.custom_id, response, None, Account(job.digest, job.row))
+
+    @asynccontextmanager
+    async def opened(_: Setting) -> AsyncGenerator[Stub, None]:
+        yield Stub()
+
+    async def work() -> None:
+        with Jobs(str(rows)) as jobs:
+            async for _ in run(jobs, out=out, model="m", engine=opened):
                 pass
 
     asyncio.run(work())
@@ -164,6 +201,7 @@ RUNNERS: dict[str, Callable[[Path, Path, str, int], None]] = {
     "bare loop": floor,
     "hfgen, library": hfgen,
     "hfgen, command": hfgen_command,
+    "hfgen, no network": hfgen_stub,
     "Ray Data": ray_data,
     "datatrove": datatrove,
     "curator": curator,
