@@ -1,6 +1,6 @@
 """What a row of a batch costs: one command, one run, interleaved (`--quick`: little of everything, once).
 
-    python benchmarks/batch.py [--peer 'Ray Data=PYTHON' …] [--memory] [--quick]
+    python benchmarks/batch.py [--peer 'Ray Data=PYTHON' …] [--tokens N] [--memory] [--quick]
 
 Each turn is a process of its own: a runner answers an input of OpenAI's Batch form from a server that costs next to
 nothing (`batch_server.py`), and every row has to be in its output once. Every round has each runner answer a tenth of
@@ -132,12 +132,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--tokens", type=int, default=20, help="of each answer")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     began, load = time.monotonic(), os.getloadavg()[0]
     versions = " · ".join(f"{name} {metadata.version(name)}" for name in ("aiohttp", "msgspec"))
     print(f"{time.strftime('%Y-%m-%d')} · {os.cpu_count()} cores · Python {platform.python_version()} · {versions}")
-    server = subprocess.Popen([sys.executable, str(HERE / "batch_server.py")], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "batch_server.py"), str(given.tokens)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert server.stdout is not None
         port = server.stdout.readline().strip()

@@ -1,15 +1,16 @@
-"""A model that costs next to nothing: every request gets the same 20 tokens after 5 ms, as events or whole.
+"""A model that costs next to nothing: each request gets the same answer after 5 ms, streamed in one write or whole.
 
-Prints its port. `GET /v1/models` names `m`; all else is a 404.
+`python batch_server.py TOKENS` prints its port. `GET /v1/models` names `m`; all else is a 404.
 """
 
 import asyncio
 import json
 import resource
+import sys
 from typing import Any, Final
 
 WAIT: Final = 0.005
-TOKENS: Final = 20
+TOKENS: Final = int(sys.argv[1])
 CHAT: Final[dict[str, Any]] = {"id": "c", "created": 1, "model": "m"}
 USAGE: Final = {"prompt_tokens": 9, "completion_tokens": TOKENS, "total_tokens": 9 + TOKENS}
 

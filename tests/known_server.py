@@ -76,7 +76,8 @@ class KnownServer:
 
 
 async def serve() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     async with serving(KnownServer(faults="faults" in sys.argv).talk) as server:
         print(server.port, flush=True)
         await asyncio.Event().wait()

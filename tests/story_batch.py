@@ -5,7 +5,7 @@ import resource
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -86,7 +86,7 @@ def _line(number: int) -> str:
 
 
 @contextmanager
-def story_batch(folder: Path, rows: int, *, faults: bool = False) -> Iterator[StoryBatch]:
+def story_batch(folder: Path, rows: int, *, faults: bool = False) -> Generator[StoryBatch, None, None]:
     """The batch, and a server of its own, which may stumble."""
     words = [sys.executable, str(SERVER), *(["faults"] if faults else [])]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
