@@ -109,7 +109,7 @@ class FaultServer:
     async def talk(self, visit: Visit) -> None:
         _, fault, mode, case, *rest = visit.path.split("/")
         if visit.method == "GET":
-            await _introduce(visit, mode, "/" + "/".join(rest))
+            await introduce(visit, mode, "/" + "/".join(rest))
             return
         asked = understood(visit.path, json.loads(visit.body), mode)
         key = f"{fault}/{mode}/{case}"
@@ -123,7 +123,7 @@ class FaultServer:
             await good(visit, asked)
 
 
-async def _introduce(visit: Visit, mode: str, path: str) -> None:
+async def introduce(visit: Visit, mode: str, path: str) -> None:
     """What the kinds of servers say of themselves."""
     models = {"data": [{"id": "m", "owned_by": mode if mode in ("vllm", "llamacpp") else "someone"}]}
     said: dict[str, Any] = {"/v1/models": models}
