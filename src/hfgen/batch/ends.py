@@ -74,6 +74,14 @@ class Ends:
         return tally.finished >= _FEWEST and tally.failed > allowed * tally.finished
 
 
+def too_costly(model: str, *, known: bool) -> JobStopped:
+    """One more row may cost more than the job may, or nobody knows what it costs."""
+    model = model or "the server's model"
+    if not known:
+        return JobStopped("cost", f"the price of {model} is not known, so the limit of cost cannot be kept")
+    return JobStopped("cost", f"one more row of {model} may cost more than the limit leaves")
+
+
 def _share(written: str) -> int | float:
     found = _ERRORS.fullmatch(written.strip())
     number = float(found[1]) if found else -1.0

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from hfgen.batch import outcomes
 from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
-from hfgen.batch.ends import JobStopped
+from hfgen.batch.ends import too_costly
 from hfgen.batch.job import Job
 from hfgen.batch.pace import Lane, Next, Outcome, Pace, Ticket
 from hfgen.batch.repeats import MOST_ATTEMPTS, is_load
@@ -105,6 +105,10 @@ class Runner:
     def stop(self) -> None:
         """Take no more rows, and drop those that wait; what is being asked still ends."""
         self._stopping.set()
+
+    def look(self) -> None:
+        """There may be more allowance than a moment ago."""
+        self._changed.set()
 
     def heard(self, head: Head) -> None:
         """How an answer begins, in the task that asked: for the limits that its headers tell."""
@@ -213,14 +217,9 @@ class Runner:
             self._wait(effort, now + wait)  # rows of another lane may be ready meanwhile
             return 0.0
         elif not self._under_way and not self._pace.affordable(effort.lane, effort.need):
-            self._halt(self._too_costly(effort))
+            known = self._pace.spending.cost(effort.lane.model, effort.need) is not None
+            self._halt(too_costly(effort.lane.model, known=known))
         return wait
-
-    def _too_costly(self, effort: Effort) -> JobStopped:
-        model = effort.lane.model or "the server's model"
-        if self._pace.spending.cost(effort.lane.model, effort.need) is None:
-            return JobStopped("cost", f"the price of {model} is not known, so the limit of cost cannot be kept")
-        return JobStopped("cost", f"one more row of {model} may cost more than the limit leaves")
 
     def _next(self, now: float) -> Effort | None:
         """A row that has waited, before one that is new."""

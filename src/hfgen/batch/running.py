@@ -17,16 +17,15 @@ from typing import Any, TypeAlias
 
 from typing_extensions import Unpack
 
-from hfgen.batch.allowance import Allowance, Rates
+from hfgen.batch.allowance import Rates
 from hfgen.batch.answer_schema import AnswerSchema
 from hfgen.batch.answerer import Answerer
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.concurrency import MOST
+from hfgen.batch.budget import Budget
 from hfgen.batch.ends import Ends
 from hfgen.batch.given import Given, job_of
 from hfgen.batch.job import Job
 from hfgen.batch.journal import Journal
-from hfgen.batch.pace import Pace
 from hfgen.batch.policy import OnLength, Policy
 from hfgen.batch.reading import read
 from hfgen.batch.recording import Output, recording
@@ -34,7 +33,7 @@ from hfgen.batch.result import Result
 from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.setting import Setting
 from hfgen.batch.sidecar import Source
-from hfgen.batch.spending import Prices, Spending
+from hfgen.batch.spending import Prices
 from hfgen.batch.stopping import Stopping
 from hfgen.batch.tally import Tally
 from hfgen.openai_api.bounds import Bounds
@@ -44,8 +43,8 @@ from hfgen.wire import Head
 
 Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"
 Schema: TypeAlias = Mapping[str, Any] | AnswerSchema | None
-Opening: TypeAlias = Callable[[Setting], AbstractAsyncContextManager[Engine]]
-"""Opens an engine for a job, and closes it after."""
+Opening: TypeAlias = Callable[[Setting, Budget], AbstractAsyncContextManager[Engine]]
+"""Opens an engine for a job that may take so much, and closes it after."""
 
 
 def run(
@@ -136,15 +135,10 @@ def run(
         run=secrets.token_hex(8),
     )
     Answerer.check(setting)
-    pace = Pace(
-        most=concurrency or MOST,
-        fixed=concurrency is not None,
-        allowance=Allowance(Rates(requests=rpm, tokens=tpm)),
-        spending=Spending(prices or {}, max_cost),
-    )
-    opening = engine or _here(session, pace)
+    budget = Budget(concurrency, Rates(requests=rpm, tokens=tpm), prices or {}, max_cost)
+    opening = engine or _here(session)
     output = None if out is None else Output(Path(out), source, force=force, retry_failed=retry_failed)
-    return _run(jobs, setting, schema, output, opening, ends, tally or Tally())
+    return _run(jobs, setting, schema, output, opening, budget, ends, tally or Tally())
 
 
 def _folder(out: Path) -> Path:
@@ -152,21 +146,28 @@ def _folder(out: Path) -> Path:
     return out.with_name(f"{out.stem}_files")
 
 
-def _here(session: Session | None, pace: Pace) -> Opening:
+def _here(session: Session | None) -> Opening:
     @asynccontextmanager
-    async def opened(setting: Setting) -> AsyncGenerator[Engine, None]:
+    async def opened(setting: Setting, budget: Budget) -> AsyncGenerator[Engine, None]:
         def heard(head: Head) -> None:
             runner.heard(head)
 
         async with Session(heard=heard) if session is None else nullcontext(session) as shared:
-            runner = Runner(Answerer(shared, setting), pace)
+            runner = Runner(Answerer(shared, setting), budget.pace())
             yield runner
 
     return opened
 
 
 async def _run(
-    jobs: Jobs, setting: Setting, schema: Schema, output: Output | None, opening: Opening, ends: Ends, tally: Tally
+    jobs: Jobs,
+    setting: Setting,
+    schema: Schema,
+    output: Output | None,
+    opening: Opening,
+    budget: Budget,
+    ends: Ends,
+    tally: Tally,
 ) -> AsyncGenerator[Result, None]:
     checks = await asyncio.to_thread(AnswerSchema, schema) if isinstance(schema, Mapping) else schema
     setting = replace(setting, policy=replace(setting.policy, schema=checks))
@@ -176,7 +177,7 @@ async def _run(
         if output is not None:
             journal = await stack.enter_async_context(recording(output, setting, tally, stopping.because))
             setting = replace(setting, run=journal.meta.run)
-        engine = await stack.enter_async_context(opening(setting))
+        engine = await stack.enter_async_context(opening(setting, budget))
         rows = await stack.enter_async_context(aclosing(_rows(jobs, journal, tally)))
         results = await stack.enter_async_context(aclosing(engine.results(rows)))
         tally.under_way = lambda: engine.under_way
