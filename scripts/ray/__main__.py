@@ -284,7 +284,9 @@ def secrecy(place: Path, rows: int, server: Server, machines: Machines) -> str:
     job.end()
     logs = [file for file in Path("/tmp/ray/session_latest/").rglob("*") if file.is_file()]
     told = [file.name for file in logs if KEY.encode() in file.read_bytes()]
-    return f"the key in titles or environments of {len(shown)} processes, in {len(told)} of {len(logs)} files of Ray's logs"
+    return (
+        f"the key stands in titles or environments of {len(shown)} processes, in {len(told)} of {len(logs)} log files"
+    )
 
 
 STAGES = (killed_actor, killed_node, killed_driver, limits, cost, secrecy, own_cluster)

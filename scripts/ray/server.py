@@ -32,13 +32,13 @@ class Model:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         prompt = body["messages"][-1]["content"]
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         self.asked[prompt] += 1
         self.times.append(time.monotonic())
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(seconds_for(prompt, self.most))
-            answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await answer.prepare(request)
             choice = {"index": 0, "delta": {"content": answer_to(prompt)}, "finish_reason": None}
             end = {"index": 0, "delta": {}, "finish_reason": "stop"}
@@ -47,9 +47,11 @@ class Model:
             lines = [f"data: {json.dumps(event)}\n\n" for event in events]
             await answer.write("".join([*lines, "data: [DONE]\n\n"]).encode())
             await answer.write_eof()
-            return answer
+        except ConnectionResetError:
+            pass  # who asked is dead: that is what is tried here
         finally:
             self.at_once -= 1
+        return answer
 
     async def models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "me"}]})

@@ -4,8 +4,8 @@ Of Ray only Core is used. It places the actors, starts them anew when they die, 
 they have, what they may take and what is recorded the driver decides (`cluster.py`).
 """
 
-# ray's decorators hide the types of what they wrap:
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# It is an extra that need not be there to check the rest, and its decorators hide the types of what they wrap:
+# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import asyncio
 import os
