@@ -9,6 +9,7 @@ they have, what they may take and what is recorded the driver decides (`cluster.
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ _CPUS: Final = 0.1  # an actor waits for the network; a whole processor each wou
 _STORE: Final = 100 * 2**20  # bytes; orders and reports are small
 _PLACED: Final = 60.0  # seconds for an actor to be placed and started
 _SILENT: Final = 60.0  # seconds without a report; they are due each second
+_KNOCK: Final = 10.0  # seconds
 _AGAIN: Final = 0.5  # seconds before an order is sent again that may not have been heard
 
 
@@ -89,6 +91,7 @@ def _connect(address: str) -> bool:
         asked["object_store_memory"] = _STORE
     else:
         del asked["include_dashboard"]
+    _knock(address)
     try:
         ray.init(address=address, **asked)
     except (ConnectionError, RuntimeError, ValueError, OSError, exceptions.RayError) as error:
@@ -97,6 +100,19 @@ def _connect(address: str) -> bool:
             hint=f"It has to run with Ray {ray.__version__} and Python {sys.version.split()[0]}, as here.",
         ) from error
     return True
+
+
+def _knock(address: str) -> None:
+    """See whether anybody is there; Ray itself tries for a minute and more."""
+    host, _, port = address.rpartition(":")
+    if "/" in address or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"Ray at {address} cannot be reached: {error}", hint="Is it running? `ray status` says so there."
+        ) from error
 
 
 def _machines() -> int:
