@@ -282,7 +282,7 @@ def secrecy(place: Path, rows: int, server: Server, machines: Machines) -> str:
     job.reach(rows // 3)
     shown = [pid for pid in machines.all if processes.says(pid, KEY.encode())]
     job.end()
-    logs = [file for file in Path("/tmp/ray/session_latest/").rglob("*") if file.is_file()]
+    logs = [file for file in Path(machines.nodes[0].get_session_dir_path()).rglob("*") if file.is_file()]
     told = [file.name for file in logs if KEY.encode() in file.read_bytes()]
     return (
         f"the key stands in titles or environments of {len(shown)} processes, in {len(told)} of {len(logs)} log files"

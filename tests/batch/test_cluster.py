@@ -1,6 +1,7 @@
 """A driver and its workers, in one process: the workers are real, what brings orders to them may die or go deaf."""
 
 import asyncio
+import importlib.util
 import pickle
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ import pytest
 
 import hfgen.errors
 from answering_model import AnsweringModel, answer_to, answering, never
-from hfgen import HfgenError, MissingAuth
+from hfgen import HfgenError, MissingAuth, UsageError
 from hfgen.batch import JobStopped, Result, run
 from hfgen.batch.bad_row import BadRow
 from hfgen.batch.budget import Budget
@@ -255,6 +256,12 @@ async def test_input_that_breaks_is_told() -> None:
     async with answering(AnsweringModel()) as server:
         with pytest.raises(ValueError, match="torn"):
             await every(run(rows(), api_base=server.url, engine=engine))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
+def test_without_ray_the_extra_is_named() -> None:
+    with pytest.raises(UsageError, match=r"pip install 'hfgen\[ray\]'"):
+        importlib.import_module("hfgen.batch.ray_runner")
 
 
 def test_every_error_crosses_to_another_machine_as_it_is() -> None:

@@ -18,7 +18,9 @@ class Column(Protocol):
 
 
 def map_batches_udf(*, column: str = "prompt", into: str = "answer", concurrency: int = 32, **asked: Any) -> type:
-    """A class for `ds.map_batches(map_batches_udf(model=…), concurrency=2)`: prompts in, answers out.
+    """A class for `ds.map_batches(map_batches_udf(model=…), compute=ray.data.ActorPoolStrategy(size=2))`.
+
+    Prompts in, answers out.
 
     **Blocks are repeated.** Ray Data knows no rows, only blocks: when an actor or a machine dies, every row of the
     blocks that it had is asked and paid for again, answered or not, and when the driver dies, all that is not written.

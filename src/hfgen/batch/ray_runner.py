@@ -189,6 +189,11 @@ class _Actor:
         except exceptions.ActorUnavailableError:
             raise
         except exceptions.RayActorError as error:
+            if error.actor_init_failed:
+                raise UsageError(
+                    f"a worker cannot begin: {_last_line(error)}",
+                    hint=f"Every machine of the cluster needs hfgen {__version__}: pip install 'hfgen[ray]'",
+                ) from error
             raise Lost(_first_line(error)) from error
         except exceptions.RayTaskError as error:
             raise HfgenError(f"a worker failed: {_last_line(error)}") from error
