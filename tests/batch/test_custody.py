@@ -58,6 +58,16 @@ async def test_what_was_lost_goes_before_what_is_new_and_in_its_order() -> None:
     assert not custody.more
 
 
+async def test_large_rows_are_given_a_few_at_a_time() -> None:
+    async def large() -> AsyncIterator[Job | BadRow]:
+        for row in range(6):
+            yield Job(f"r{row}", "/v1/chat/completions", bytes(3 * 2**20), "digest", row)
+
+    custody = Custody(no_bad)
+    await custody.read(large())
+    assert [len(custody.give("a", 100)) for _ in range(3)] == [3, 3, 0]
+
+
 async def test_rows_that_cannot_be_read_are_an_error_and_end_the_reading() -> None:
     async def broken() -> AsyncIterator[Job | BadRow]:
         yield job(1)

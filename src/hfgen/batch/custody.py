@@ -14,6 +14,7 @@ from hfgen.batch.job import Job
 from hfgen.batch.result import Result
 
 _AHEAD: Final = 256  # rows that were read and not given out
+_LARGEST: Final = 8 * 2**20  # bytes that are given at once, but for the last row: some rows are pictures
 
 
 class Custody:
@@ -71,8 +72,11 @@ class Custody:
             self._changed.set()
 
     def give(self, worker: str, most: int) -> list[Job]:
-        """Give so many rows to a worker, or as many as there are."""
-        rows = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        """Give so many rows to a worker; fewer where there are fewer, or where they are large."""
+        rows, size = list[Job](), 0
+        while self._waiting and len(rows) < most and size < _LARGEST:
+            rows.append(self._waiting.popleft())
+            size += len(rows[-1].body)
         self._given[worker].update(((row.custom_id, row.row), row) for row in rows)
         self._room.set()
         return rows
