@@ -13,7 +13,7 @@ import pytest
 import hfgen.errors
 from answering_model import AnsweringModel, answer_to, answering, never
 from hfgen import HfgenError, MissingAuth, UsageError
-from hfgen.batch import JobStopped, Result, run
+from hfgen.batch import JobStopped, Result, Tally, run
 from hfgen.batch.bad_row import BadRow
 from hfgen.batch.budget import Budget
 from hfgen.batch.cluster import Cluster, Lost
@@ -21,7 +21,9 @@ from hfgen.batch.orders import Order, Report
 from hfgen.batch.runner import Engine
 from hfgen.batch.running import Opening
 from hfgen.batch.setting import Setting
+from hfgen.batch.spending import Prices
 from hfgen.batch.worker import Worker
+from hfgen.hub.offers import Offer, Pricing
 
 
 class Place:
@@ -237,6 +239,19 @@ async def test_a_limit_of_cost_that_cannot_be_kept_stops_the_job() -> None:
         with pytest.raises(JobStopped, match=r"the price of .* is not known"):
             await every(run(ROWS, api_base=server.url, engine=engine, max_cost=1.0))
     assert not model.asked
+
+
+async def test_all_workers_together_spend_no_more_than_allowed_and_nearly_all_of_it() -> None:
+    prices = {"m": Prices([Offer("p", pricing=Pricing(0.0, 1000.0))])}  # a token of an answer costs 0.001 dollars
+    engine, _ = workers(2)
+    tally = Tally()
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 10, "prices": prices, "max_cost": 0.5, "tally": tally}
+    async with answering(AnsweringModel()) as server:
+        with pytest.raises(JobStopped) as stopped:
+            await every(run(ROWS, api_base=server.url, engine=engine, **asked))
+    assert stopped.value.reason == "cost"
+    assert tally.spent is not None
+    assert 0.45 <= tally.spent <= 0.5
 
 
 async def test_bad_rows_and_an_empty_input_need_no_worker() -> None:
