@@ -94,11 +94,15 @@ def test_a_row_larger_than_a_minutes_allowance_goes_alone() -> None:
     assert 60 <= starts[2] - starts[1] <= 61
 
 
-def test_a_lease_is_what_may_start_now_and_no_more_than_was_wanted() -> None:
-    allowance = Allowance(Rates(requests=600, tokens=1000))
-    assert allowance.lease(Need(100, 100), 64, 0.0) == 5
-    assert allowance.lease(Need(100, 100), 64, 30.0) == 0
-    assert allowance.lease(Need(100, 100), 2, 61.0) == 2
+def test_what_is_given_back_may_be_taken_again_and_no_more_than_that() -> None:
+    allowance = Allowance(Rates(requests=60, tokens=1000))
+    taken = allowance.take(Need(400, 600), 0.0)
+    assert allowance.wait(Need(1), 0.0) > 0
+    allowance.give_back(1, 1000, taken, 0.0)
+    assert allowance.wait(Need(400, 600), 0.0) == 0
+    allowance.give_back(5, 0, taken, 0.0)
+    allowance.take(Need(), 0.0)
+    assert allowance.wait(Need(), 0.0) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan")])
@@ -109,4 +113,5 @@ def test_a_limit_that_lets_nothing_pass_is_refused(rate: float) -> None:
 
 def test_without_rates_nothing_waits() -> None:
     allowance = Allowance(Rates())
-    assert allowance.lease(Need(10**9, 10**9), 100, 0.0) == 100
+    allowance.take(Need(10**9, 10**9), 0.0)
+    assert allowance.wait(Need(10**9, 10**9), 0.0) == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from hfgen import BadRequest, ConnectionFailed, HfgenError, MissingAuth, PaymentRequired, RateLimited, ServerError
-from hfgen.batch.allowance import Allowance, Granted, Need, Rates
+from hfgen.batch.allowance import Allowance, Rates
 from hfgen.batch.pace import UNMET, Lane, Outcome, Pace, Ticket
 from hfgen.batch.spending import Prices, Spending
 from hfgen.errors import EndpointPaused, ModelLoading, StreamError, TimedOut
@@ -245,32 +245,6 @@ def test_a_row_larger_than_the_allowance_goes_alone() -> None:
     seconds, job = run(pace, Slots(500), 5)
     assert job.recorded == 5
     assert seconds <= 5 * 62
-
-
-def test_leases_hold_the_limit_over_all_workers() -> None:
-    driver = Allowance(Rates(requests=600, tokens=60_000))
-    workers = [Granted() for _ in range(4)]
-    starts: list[float] = []
-    for tick in range(600):
-        now = 1000 + tick / 2
-        for worker in workers:
-            worker.grant(driver.lease(NEED, 64, now))
-            while worker.wait(NEED, now) == 0:
-                worker.take(NEED, now)
-                starts.append(now)
-                driver.settle(math.floor(now), NEED, Need(USAGE.prompt_tokens, USAGE.completion_tokens))
-    assert worst(starts) <= 400  # of 150 tokens each
-    assert len(starts) >= 0.9 * 400 * 5
-
-
-def test_a_worker_without_a_grant_waits_for_one() -> None:
-    granted = Granted()
-    pace = Pace(allowance=granted)
-    assert pace.ready(LANE, NEED, 0.0) == math.inf
-    granted.grant(1)
-    assert pace.ready(LANE, NEED, 0.0) == 0
-    pace.start(LANE, NEED, 0.0)
-    assert pace.ready(LANE, NEED, 0.0) == math.inf
 
 
 def test_what_a_header_says_is_left_is_not_exceeded() -> None:

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hfgen import OutputFailed
-from hfgen.batch import Result, run
+from hfgen.batch import Result, pictures, run
+from hfgen.batch.result import Account, Response
 from loopback import Visit, serving
 from painters import PACKED, PNG
 
@@ -70,3 +72,21 @@ async def test_a_folder_that_cannot_be_written_ends_the_job_and_not_the_row(tmp_
         await painted(tmp_path / "answers.jsonl")
 
     assert (tmp_path / "answers.jsonl").read_bytes() == b""
+
+
+async def test_pictures_that_another_machine_made_become_files_here(tmp_path: Path) -> None:
+    picture = base64.b64encode(b"\x89PNG and so on").decode()
+    said = {"b64_json": picture, "seed": 7, "media_type": "image/png", "size": "1x1"}
+    body = msgspec.Raw(msgspec.json.encode({"created": 1, "data": [said, said]}))
+    there = Result("id", "my row", Response(200, "", body), None, Account("digest", 1))
+
+    here = await pictures.filed(there, tmp_path / "out_files")
+
+    assert here.response is not None
+    first, second = msgspec.json.decode(here.response.body)["data"]
+    assert first["path"] != second["path"]
+    assert (tmp_path / first["path"]).read_bytes() == b"\x89PNG and so on"
+    assert first["seed"] == 7
+    assert "b64_json" not in first
+    assert await pictures.filed(there, None) is there
+    assert await pictures.filed(here, tmp_path) is here

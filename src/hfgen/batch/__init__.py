@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from hfgen.batch.ends import JobStopped as JobStopped
     from hfgen.batch.job import Job as Job
+    from hfgen.batch.ray_data import map_batches_udf as map_batches_udf
     from hfgen.batch.result import Result as Result
     from hfgen.batch.running import run as run
     from hfgen.batch.tally import Tally as Tally
@@ -18,10 +19,11 @@ _HOME_OF: Final = {
     "JobStopped": "hfgen.batch.ends",
     "Result": "hfgen.batch.result",
     "Tally": "hfgen.batch.tally",
+    "map_batches_udf": "hfgen.batch.ray_data",
     "run": "hfgen.batch.running",
 }
 
-__all__ = ["Job", "JobStopped", "Result", "Tally", "run"]
+__all__ = ["Job", "JobStopped", "Result", "Tally", "map_batches_udf", "run"]
 
 
 def __getattr__(name: str) -> Any:

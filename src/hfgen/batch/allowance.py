@@ -44,7 +44,7 @@ class Rates(NamedTuple):
 
 
 class Allowing(Protocol):
-    """What a job may ask for: all of it (`Allowance`), or what another one grants (`Granted`)."""
+    """What a job may ask for: all of it (`Allowance`), or what a driver leases (`Leased`)."""
 
     def wait(self, need: Need, now: float) -> float:
         """Seconds until such a row may start, as far as known now: an answer may make it sooner."""
@@ -79,8 +79,9 @@ class Bucket:
         return missing / self._each_second if missing > _ROUNDING else 0.0
 
     def take(self, count: int, now: float) -> None:
-        """Count them."""
-        self._left = min(self._most, self._left + (now - self._at) * self._each_second) - count
+        """Count them; fewer than none are given back."""
+        left = min(self._most, self._left + (now - self._at) * self._each_second)
+        self._left = min(self._most, left - count)
         self._at = now
 
 
@@ -178,42 +179,16 @@ class Allowance:
         if self._output is not None:
             self._output.correct(taken, used.output - need.output)
 
-    def lease(self, need: Need, most: int, now: float) -> int:
-        """Take as many rows as may start now, for somebody else to start them at once.
+    def give_back(self, requests: int, tokens: int, taken: int, now: float) -> None:
+        """What was taken in the second `taken` and will not be used.
 
         Args:
-            need: Of each of them, at most.
-            most: Rows that are wanted.
+            requests: How many.
+            tokens: Of prompts and answers together; fewer than none where more were used.
+            taken: What `take` said.
             now: Seconds.
-
-        Returns:
-            How many; each is settled as if it had been taken now.
         """
-        rows = 0
-        while rows < most and self.wait(need, now) == 0.0:
-            self.take(need, now)
-            rows += 1
-        return rows
-
-
-class Granted:
-    """What a worker may start of what the driver leased for it."""
-
-    def __init__(self) -> None:
-        self._rows = 0
-
-    def grant(self, rows: int) -> None:
-        """So many more may start."""
-        self._rows += rows
-
-    def wait(self, need: Need, now: float) -> float:  # noqa: ARG002 - as `Allowing`
-        """None where there is a grant; else nobody knows."""
-        return 0.0 if self._rows else math.inf
-
-    def take(self, need: Need, now: float) -> int:  # noqa: ARG002 - as `Allowing`
-        """One of them starts."""
-        self._rows -= 1
-        return 0
-
-    def settle(self, taken: int, need: Need, used: Need) -> None:
-        """The driver settles, by the row's account."""
+        if self._requests is not None and requests:
+            self._requests.take(-requests, now)
+        if self._tokens is not None and tokens:
+            self._tokens.correct(taken, -tokens)

@@ -6,13 +6,23 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
+from hfgen.batch.result import Response, Result
 from hfgen.errors import OutputFailed
 from hfgen.events import Event, ImageResponse
+from hfgen.media import Media
 from hfgen.saving import save_in, stem_of
+
+_INLINE: Final = b'"b64_json":"'
+
+
+class _Body(msgspec.Struct):
+    created: int
+    data: list[dict[str, Any]]
 
 
 async def worded(events: Sequence[Event], custom_id: str, folder: Path | None) -> bytes:
@@ -47,11 +57,44 @@ def _kept(picture: ImageResponse, custom_id: str, folder: Path | None) -> dict[s
     }
     if folder is None:
         return {"b64_json": base64.b64encode(media.data).decode("ascii"), **said}
+    stem = stem_of(custom_id, picture.seed, media.data)
+    return {"path": _written(folder, stem, media.extension, media.data), **said}
+
+
+async def filed(result: Result, folder: Path | None) -> Result:
+    """A result whose pictures, made on another machine, are files of this one.
+
+    Args:
+        result: Any; one without `b64_json` stays as it is.
+        folder: As for `worded`.
+
+    Raises:
+        OutputFailed: A file cannot be written.
+    """
+    if folder is None or result.response is None or _INLINE not in bytes(result.response.body):
+        return result
+    return await asyncio.to_thread(_filed, result, result.response, folder)
+
+
+def _filed(result: Result, response: Response, folder: Path) -> Result:
+    body = msgspec.json.decode(response.body, type=_Body)
+    data = [_on_disk(said, result.custom_id, folder) for said in body.data]
+    written = msgspec.json.encode({"created": body.created, "data": data})
+    return replace(result, response=replace(response, body=msgspec.Raw(written)))
+
+
+def _on_disk(said: dict[str, Any], custom_id: str, folder: Path) -> dict[str, Any]:
+    data = base64.b64decode(said.pop("b64_json"))
+    extension = Media(data, said["media_type"]).extension
+    return {"path": _written(folder, stem_of(custom_id, said["seed"], data), extension, data), **said}
+
+
+def _written(folder: Path, stem: str, extension: str, data: bytes) -> str:
     try:
-        path = save_in(folder, stem_of(custom_id, picture.seed, media.data), media.extension, media.data)
+        path = save_in(folder, stem, extension, data)
     except OSError as error:
         raise OutputFailed(
             f"no picture can be written into {folder}: {error.strerror or error}",
             hint="Free space, or mend what the message says, and run the same command again.",
         ) from error
-    return {"path": f"{folder.name}/{path.name}", **said}
+    return f"{folder.name}/{path.name}"

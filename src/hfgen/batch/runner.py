@@ -102,6 +102,10 @@ class Runner:
         """Take no more rows, and drop those that wait; what is being asked still ends."""
         self._stopping.set()
 
+    def look(self) -> None:
+        """There may be more allowance than a moment ago."""
+        self._changed.set()
+
     def heard(self, head: Head) -> None:
         """How an answer begins, in the task that asked: its headers tell limits, and who it is."""
         runner, effort = _ASKED.get((None, None))

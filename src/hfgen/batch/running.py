@@ -5,25 +5,27 @@ import os
 import secrets
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from typing_extensions import Unpack
 
-from hfgen.batch.allowance import Allowance, Rates
+from hfgen.batch.allowance import Rates
 from hfgen.batch.answer_schema import AnswerSchema
+from hfgen.batch.budget import Budget
 from hfgen.batch.concurrency import MOST
 from hfgen.batch.dedup import Dedup
 from hfgen.batch.ends import Ends
 from hfgen.batch.feeding import Feeding, Jobs
 from hfgen.batch.journal import Journal
-from hfgen.batch.opening import Opening, Pacing, check_call, here
+from hfgen.batch.opening import Opening, check_call, here, priced
 from hfgen.batch.policy import OnLength, Policy
 from hfgen.batch.pricing import check_bound
 from hfgen.batch.recording import Output, recording
 from hfgen.batch.result import Result
+from hfgen.batch.runner import Engine
 from hfgen.batch.setting import Setting
 from hfgen.batch.sidecar import Source
 from hfgen.batch.spending import Prices
@@ -43,6 +45,19 @@ class _Given(NamedTuple):
     jobs: Jobs
     schema: Schema
     dedup: bool
+
+
+class _Opened(NamedTuple):
+    """How an engine is opened, and what it may take."""
+
+    opening: Opening
+    budget: Budget
+    proxy: str | None
+    session: Session | None
+
+    async def of(self, setting: Setting) -> AbstractAsyncContextManager[Engine]:
+        """The engine of a job, which knows the prices."""
+        return self.opening(setting, await priced(self.budget, setting, self.proxy, self.session))
 
 
 def _warn(sentence: str) -> None:
@@ -155,10 +170,18 @@ def run(
         raise UsageError("dedup=True needs out=: the copies are made from what is recorded there")
     check_call(setting, proxy=proxy, session=session)
     check_bound(setting, prices, max_cost)
-    pacing = Pacing(concurrency, most, Allowance(Rates(requests=rpm, tokens=tpm)), prices, max_cost)
-    opening = engine or here(pacing, proxy, session)
+    budget = Budget(concurrency, Rates(requests=rpm, tokens=tpm), prices, max_cost, most)
+    opening = engine or here(proxy, session)
     output = None if out is None else Output(Path(out), source, force=force, retry_failed=retry_failed)
-    return _run(_Given(jobs, schema, dedup), setting, output, opening, ends, tally or Tally(), notice)
+    return _run(
+        _Given(jobs, schema, dedup),
+        setting,
+        output,
+        _Opened(opening, budget, proxy, session),
+        ends,
+        tally or Tally(),
+        notice,
+    )
 
 
 def _folder(out: Path) -> Path:
@@ -170,7 +193,7 @@ async def _run(
     given: _Given,
     setting: Setting,
     output: Output | None,
-    opening: Opening,
+    opening: _Opened,
     ends: Ends,
     tally: Tally,
     notice: Callable[[str], None],
@@ -191,7 +214,7 @@ async def _run(
             settled = (setting.options.get("temperature"), setting.options.get("seed"))
             dedup = stack.enter_context(await asyncio.to_thread(Dedup, *settled))
         feeding = Feeding(given.jobs, journal, tally, dedup, notice)
-        engine = await stack.enter_async_context(opening(setting))
+        engine = await stack.enter_async_context(await opening.of(setting))
         await feeding.survey()
         rows = await stack.enter_async_context(aclosing(feeding.rows()))
         results = await stack.enter_async_context(aclosing(engine.results(rows)))

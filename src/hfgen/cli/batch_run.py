@@ -85,6 +85,7 @@ Exit codes: 0 every row answered, 3 some failed or a limit of the job stopped it
 @click.option("--engine", type=click.Choice(("here", "ray")), default="here", show_default=True,
               help="ray: on the actors of a cluster (extra `ray`).")  # fmt: skip
 @click.option("--ray-address", metavar="ADDRESS", help="Of the cluster; else RAY_ADDRESS, else one is begun here.")
+@click.option("--actors", type=click.IntRange(1), help="With ray: how many; one for each machine if not given.")
 @click.option("--api-base", multiple=True, envvar="HFGEN_API_BASE", help="A server: its root, its /v1, or a full path.")
 @click.option("--api-key", envvar="HFGEN_API_KEY", help="Its key; better in HFGEN_API_KEY than here.")
 @click.option("--model-file", type=click.Path(exists=True, dir_okay=False), help="A GGUF file for the local engine.")
@@ -196,12 +197,12 @@ def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _engine(given: Mapping[str, Any]) -> Any:
     if given["engine"] == "here":
-        if given["ray_address"]:
-            raise UsageError("--ray-address goes with --engine ray")
+        if given["ray_address"] or given["actors"]:
+            raise UsageError("--ray-address and --actors go with --engine ray")
         return None
     from hfgen.batch.ray_runner import ray_engine  # noqa: PLC0415 - an optional, heavy part
 
-    return ray_engine(given["ray_address"], concurrency=given["concurrency"])
+    return ray_engine(given["ray_address"], actors=given["actors"])
 
 
 def _schema(file: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from hfgen.batch import status as statuses
 from hfgen.batch.answerer import Answerer
+from hfgen.batch.budget import Budget
 from hfgen.batch.ends import JobStopped
 from hfgen.batch.input import Jobs, Reading
 from hfgen.batch.lock import Lock
@@ -187,7 +188,7 @@ class BatchWork:
         return self.files.content(self.files.get(batch.input_file_id, batch.owner))
 
     @asynccontextmanager
-    async def _engine(self, setting: Setting) -> AsyncGenerator[Engine, None]:
+    async def _engine(self, setting: Setting, _budget: Budget) -> AsyncGenerator[Engine, None]:
         yield Runner(Answerer(self._upstream.session, setting, ask=self._ask), Pace(most=_ROWS_AT_ONCE))
 
     async def _ask(self, model: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
