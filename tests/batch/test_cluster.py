@@ -18,8 +18,8 @@ from hfgen.batch.bad_row import BadRow
 from hfgen.batch.budget import Budget
 from hfgen.batch.cluster import Cluster, Lost
 from hfgen.batch.orders import Order, Report
+from hfgen.batch.opening import Opening
 from hfgen.batch.runner import Engine
-from hfgen.batch.running import Opening
 from hfgen.batch.setting import Setting
 from hfgen.batch.spending import Prices
 from hfgen.batch.worker import Worker
@@ -232,11 +232,11 @@ async def test_requests_a_minute_hold_over_all_workers() -> None:
     assert max(sum(end - 1 < each <= end for each in times) for end in times) <= 22
 
 
-async def test_a_limit_of_cost_that_cannot_be_kept_stops_the_job() -> None:
+async def test_a_limit_of_cost_that_cannot_be_kept_is_refused_before_anything_is_asked() -> None:
     engine, _ = workers(2)
     model = AnsweringModel()
     async with answering(model) as server:
-        with pytest.raises(JobStopped, match=r"the price of .* is not known"):
+        with pytest.raises(UsageError, match=r"the price of .* is not known"):
             await every(run(ROWS, api_base=server.url, engine=engine, max_cost=1.0))
     assert not model.asked
 

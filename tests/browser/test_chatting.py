@@ -34,11 +34,10 @@ async def test_an_answer_is_seen_while_it_streams(chromium: Any) -> None:
 
     async with chatting(chromium, half) as visitor:
         await visitor.ask("Hello")
-        await visitor.page.locator(".prose", has_text="The first half").wait_for()
+        await visitor.sees("The first half")
         assert await visitor.page.get_by_role("button", name="Stop").is_visible()
         goes_on.set()
-        await visitor.page.locator(".prose", has_text="The first half and the second.").wait_for()
-        await visitor.page.get_by_role("button", name="Send").wait_for()
+        await visitor.reads("The first half and the second.")
 
 
 async def test_thoughts_are_folded_and_figures_stand_under_the_answer(chromium: Any) -> None:
@@ -47,7 +46,7 @@ async def test_thoughts_are_folded_and_figures_stand_under_the_answer(chromium: 
 
     async with chatting(chromium, thinks) as visitor:
         await visitor.ask("Two and two?")
-        await visitor.page.locator(".prose", has_text="It is four.").wait_for()
+        await visitor.reads("It is four.")
         thoughts = visitor.page.get_by_text("Two and two…")
         assert not await thoughts.is_visible()
         await visitor.page.get_by_text("Thoughts").click()
@@ -58,7 +57,8 @@ async def test_thoughts_are_folded_and_figures_stand_under_the_answer(chromium: 
         assert "first after 0." in await figures.inner_text()
 
 
-async def test_stopping_stops_the_model(chromium: Any) -> None:
+@pytest.mark.parametrize("by", ["button", "keyboard"])
+async def test_stopping_stops_the_model(chromium: Any, by: str) -> None:
     stopped = asyncio.Event()
 
     async def endless(visit: Visit, asked: dict[str, Any]) -> None:
@@ -69,9 +69,12 @@ async def test_stopping_stops_the_model(chromium: Any) -> None:
 
     async with chatting(chromium, endless) as visitor:
         await visitor.ask("Talk")
-        await visitor.page.locator(".prose", has_text="On and on").wait_for()
-        await visitor.page.keyboard.press("Escape")
-        await asyncio.wait_for(stopped.wait(), 5)
+        await visitor.sees("On and on")
+        if by == "button":
+            await visitor.page.get_by_role("button", name="Stop").click()
+        else:
+            await visitor.page.keyboard.press("Escape")
+        await asyncio.wait_for(stopped.wait(), 30)
         await visitor.page.locator(".meters", has_text="stopped").wait_for()
 
 
@@ -88,21 +91,21 @@ async def test_continuing_goes_on_from_the_end_of_the_answer(chromium: Any) -> N
         await visitor.ask("A tale")
         await visitor.page.locator(".meters", has_text="cut at the longest length").wait_for()
         await visitor.page.get_by_role("button", name="Continue").click()
-        await visitor.page.locator(".prose", has_text="Once upon a time.").wait_for()
+        await visitor.reads("Once upon a time.")
 
 
 async def test_editing_asks_again_from_there(chromium: Any) -> None:
     async with chatting(chromium, echo) as visitor:
         await visitor.ask("one")
-        await visitor.page.locator(".prose", has_text="You said one.").wait_for()
+        await visitor.reads("You said one.")
         await visitor.ask("two")
-        await visitor.page.locator(".prose", has_text="You said two.").wait_for()
+        await visitor.reads("You said two.")
         await visitor.page.keyboard.press("Alt+ArrowUp")
         editor = visitor.page.locator(".editor textarea")
         assert await editor.input_value() == "two"
         await editor.fill("three")
         await visitor.page.keyboard.press("Enter")
-        await visitor.page.locator(".prose", has_text="You said three.").wait_for()
+        await visitor.reads("You said three.")
         assert await visitor.page.locator(".prose", has_text="You said two.").count() == 0
     said = [json.loads(visit.body)["messages"] for visit in visitor.model.visits if visit.body]
     assert [each["content"] for each in said[-1]] == ["one", "You said one.", "three"]
@@ -118,11 +121,11 @@ async def test_answers_made_anew_stand_beside_each_other(chromium: Any) -> None:
 
     async with chatting(chromium, counts) as visitor:
         await visitor.ask("Hello")
-        await visitor.page.locator(".prose", has_text="Answer 1").wait_for()
+        await visitor.reads("Answer 1")
         await visitor.page.get_by_role("button", name="Answer anew").click()
-        await visitor.page.locator(".prose", has_text="Answer 2").wait_for()
+        await visitor.reads("Answer 2")
         await visitor.page.get_by_role("button", name="The answer before").click()
-        await visitor.page.locator(".prose", has_text="Answer 1").wait_for()
+        await visitor.reads("Answer 1")
         await visitor.sees("1 of 2")
 
 
@@ -138,8 +141,7 @@ async def test_two_models_answer_the_same_message_and_keep_their_own_past(chromi
         for turn in (1, 3):
             await visitor.ask("Who are you?")
             for name in LISTED:
-                await visitor.page.locator(".prose", has_text=f"I am {name}, turn {turn}").wait_for()
-            await visitor.page.get_by_role("button", name="Send").wait_for()
+                await visitor.reads(f"I am {name}, turn {turn}")
     said = [json.loads(visit.body) for visit in visitor.model.visits if visit.body]
     for body in said[2:]:
         assert body["messages"][1]["content"] == f"I am {body['model']}, turn 1"
@@ -153,7 +155,7 @@ async def test_settings_reach_the_model(chromium: Any) -> None:
         await visitor.page.get_by_label("Longest answer").fill("12")
         await visitor.page.get_by_label("Stop at").fill("END")
         await visitor.ask("Hello")
-        await visitor.page.locator(".prose", has_text="You said Hello.").wait_for()
+        await visitor.reads("You said Hello.")
     (body,) = [json.loads(visit.body) for visit in visitor.model.visits if visit.body]
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (body["temperature"], body["max_tokens"], body["stop"]) == (0.2, 12, ["END"])
@@ -175,10 +177,10 @@ async def test_an_error_is_shown_with_what_to_do(chromium: Any) -> None:
 async def test_conversations_are_kept_and_exported(chromium: Any) -> None:
     async with chatting(chromium, echo) as visitor:
         await visitor.ask("Remember me")
-        await visitor.page.get_by_role("button", name="Remember me", exact=True).wait_for()
+        await visitor.has_kept("You said Remember me.")
         await visitor.page.reload()
         await visitor.page.get_by_role("button", name="Remember me", exact=True).click()
-        await visitor.page.locator(".prose", has_text="You said Remember me.").wait_for()
+        await visitor.reads("You said Remember me.")
         async with visitor.page.expect_download() as download:
             await visitor.page.get_by_role("button", name="Export all").click()
         exported = json.loads((await (await download.value).path()).read_text())
@@ -188,25 +190,6 @@ async def test_conversations_are_kept_and_exported(chromium: Any) -> None:
     (conversation,) = exported["conversations"]
     assert conversation["turns"][0]["question"] == "Remember me"
     assert conversation["turns"][0]["columns"][0]["variants"][0]["text"] == "You said Remember me."
-
-
-async def test_any_request_can_be_had_as_a_program(chromium: Any) -> None:
-    async with chatting(chromium, echo, permissions=["clipboard-read", "clipboard-write"]) as visitor:
-        page = visitor.page
-        await page.get_by_role("button", name=LISTED[0]).wait_for()
-        await page.locator("#question").fill("It's me")
-        await page.get_by_role("button", name="Copy as a program").click()
-        for form, words in (
-            ("curl", "curl --no-buffer http"),
-            ("Python", "create_async_generator"),
-            ("openai", "OpenAI("),
-        ):
-            await page.get_by_role("button", name=form, exact=True).click()
-            program = page.get_by_label(f"The request for {form}")
-            assert words in await program.inner_text()
-            await page.get_by_role("dialog").get_by_role("button", name="Copy", exact=True).click()
-            await page.get_by_role("dialog").get_by_role("status").filter(has_text="Copied").wait_for()
-            assert await page.evaluate("navigator.clipboard.readText()") == await program.inner_text()
 
 
 async def test_a_wrong_key_is_asked_for_again(chromium: Any) -> None:
@@ -228,10 +211,10 @@ async def test_the_key_is_asked_for_once_and_kept_nowhere_but_in_the_tab(chromiu
             await visitor.page.get_by_role("textbox", name="API key").fill("secret")
             await visitor.page.keyboard.press("Enter")
             await visitor.ask("Hello")
-            await visitor.page.locator(".prose", has_text="You said Hello.").wait_for()
+            await visitor.reads("You said Hello.")
             assert "secret" not in await visitor.page.evaluate("JSON.stringify(localStorage) + location.href")
             visitor.wrong[:] = [each for each in visitor.wrong if "401" not in each]
         async with visiting(chromium, f"{url}/#k=secret") as visitor:
             await visitor.ask("Hello")
-            await visitor.page.locator(".prose", has_text="You said Hello.").wait_for()
+            await visitor.reads("You said Hello.")
             assert visitor.page.url == f"{url}/"

@@ -56,6 +56,7 @@ async def test_all_of_it_in_one_answer_and_from_the_history(chromium: Any) -> No
         await visitor.ask(HOSTILE[0])
         await visitor.page.get_by_role("button", name="Continue").wait_for()
         assert await visitor.page.evaluate(_ACTIVE) == []
+        await visitor.has_kept("clobbered")
         await visitor.page.reload()
         await visitor.page.locator(".history .entry").click()
         await visitor.page.get_by_role("button", name="Continue").wait_for()

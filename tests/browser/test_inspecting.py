@@ -8,7 +8,7 @@ import pytest
 from gateway_server import gateway
 from hfgen.gateway.settings import Settings
 from loopback import Visit, serving
-from playground import violations, visiting
+from playground import violations_in_any_look, visiting
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 TEMPLATE = (
@@ -21,6 +21,10 @@ PROPS = {
     "bos_token": "<s>",
     "eos_token": "</s>",
 }
+_COLOURS = """(prompt) => ({
+    special: getComputedStyle(prompt.querySelector(".special")).color,
+    plain: getComputedStyle(prompt).color,
+})"""
 
 
 async def llamacpp(visit: Visit) -> None:
@@ -50,8 +54,10 @@ async def test_the_prompt_follows_what_is_written_and_its_special_tokens_are_col
         await prompt.get_by_text("Hi <b>you</b>").wait_for()
         assert await prompt.inner_text() == "<s><|user|>Hi <b>you</b></s><|assistant|>"
         assert await prompt.locator(".special").all_inner_texts() == ["<s>", "<|user|>", "</s>", "<|assistant|>"]
+        colours = await prompt.evaluate(_COLOURS)
+        assert colours["special"] != colours["plain"]
         await visitor.sees("3 tokens, 41 characters")
-        assert await violations(page) == []
+        assert await violations_in_any_look(page) == []
         await page.get_by_role("button", name="Settings").click()
         await page.get_by_label("System prompt").fill("Be brief.")
         await page.get_by_role("button", name="Exact prompt").click()
