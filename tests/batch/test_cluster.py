@@ -17,8 +17,8 @@ from hfgen.batch import JobStopped, Result, Tally, run
 from hfgen.batch.bad_row import BadRow
 from hfgen.batch.budget import Budget
 from hfgen.batch.cluster import Cluster, Lost
-from hfgen.batch.orders import Order, Report
 from hfgen.batch.opening import Opening
+from hfgen.batch.orders import Order, Report
 from hfgen.batch.runner import Engine
 from hfgen.batch.setting import Setting
 from hfgen.batch.spending import Prices
