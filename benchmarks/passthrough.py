@@ -1,4 +1,7 @@
-"""The floor of a proxy in Python: aiohttp at both ends, bytes handed on as they come. `passthrough.py PORT URL`."""
+"""The floor of a proxy in Python: aiohttp at both ends, bytes handed on as they come.
+
+`passthrough.py PORT URL [uvloop]`
+"""
 
 import sys
 from collections.abc import AsyncIterator
@@ -28,4 +31,6 @@ async def connected(app: web.Application) -> AsyncIterator[None]:
 app = web.Application()
 app.router.add_post("/{path:.*}", hand_on)
 app.cleanup_ctx.append(connected)
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None, backlog=4096)
+port, _, *named = sys.argv[1:]
+loop = __import__(named[0]).new_event_loop() if named else None
+web.run_app(app, host="127.0.0.1", port=int(port), access_log=None, print=None, backlog=4096, loop=loop)

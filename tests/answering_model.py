@@ -37,6 +37,7 @@ class AnsweringModel:
         faults: For a prompt what its first requests get: a status, or `cut` (a stream without an end).
         says: The answer, and why it ends, by the request's body.
         hold: Waited for before each answer.
+        heads: For a prompt, further header lines of its answer.
         pages: What it says of itself, by path.
         asked: How often each prompt was asked.
         bodies: Every request, in order.
@@ -51,6 +52,7 @@ class AnsweringModel:
         "stop",
     )
     hold: Callable[[str], Any] | None = None
+    heads: Callable[[str], str] = lambda prompt: ""
     pages: dict[str, bytes] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -60,7 +62,8 @@ class AnsweringModel:
 
     async def __call__(self, visit: Visit) -> None:
         if visit.method == "GET" or not visit.path.endswith("/chat/completions"):
-            page = self.pages.get(visit.path, MODELS if visit.path == "/v1/models" else None)
+            path = visit.path.partition("?")[0]
+            page = self.pages.get(path, MODELS if path == "/v1/models" else None)
             await visit.answer(page or b"{}", status="404 Not Found" if page is None else "200 OK")
             return
         body = json.loads(visit.body)
@@ -85,7 +88,7 @@ class AnsweringModel:
             await visit.answer(json.dumps(error).encode(), status=f"{fault} {WORDS[fault]}")
             return
         text, finish = self.says(body)
-        await visit.begin_stream()
+        await visit.begin_stream(self.heads(prompt))
         pieces = [text[at : at + 4] for at in range(0, len(text), 4)]
         for piece in pieces[:2] if fault == "cut" else pieces:
             await visit.event(json.dumps({"choices": [{"index": 0, "delta": {"content": piece}}]}))

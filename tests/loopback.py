@@ -30,8 +30,9 @@ class Visit:
         head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
         await self.say(head.encode() + body)
 
-    async def begin_stream(self) -> None:
-        await self.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    async def begin_stream(self, more: str = "") -> None:
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+        await self.say(f"{head}{more}\r\n".encode())
 
     async def event(self, data: str) -> None:
         raw = f"data: {data}\n\n".encode()

@@ -103,7 +103,7 @@ _HINT_GONE: Final = (
 _HINT_UNAVAILABLE: Final = "Try again in a while, or ask another server or provider."
 _HINTS: Final[Mapping[type[HfgenError], str]] = {
     ContentFiltered: "Say it in other words, or ask another provider (provider=).",
-    MissingAuth: "Check the token (HF_TOKEN, `hf auth login`, api_key=) and its rights: "
+    MissingAuth: "Check the token (api_key, HF_TOKEN or `hf auth login`) and its rights: "
     "https://huggingface.co/settings/tokens",
     PaymentRequired: "Buy credits or subscribe at https://huggingface.co/settings/billing, "
     "name who pays with bill_to=, or use the local model (model='local').",

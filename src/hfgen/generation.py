@@ -133,9 +133,7 @@ def generation(
     continues = action == "continue"
     if continues and not ends_with_assistant(messages):
         raise UsageError("action='continue' needs an assistant message at the end: there is nothing to continue")
-    mode: Mode = options.get("mode") or "auto"
-    if mode not in _MODES:
-        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(_MODES)}")
+    mode = _mode(options)
     special_tokens = options.get("special_tokens_in_content")
     if special_tokens not in (None, *_SPECIAL_TOKENS):
         allowed = ", ".join(_SPECIAL_TOKENS)
@@ -238,3 +236,10 @@ def _at_least(name: str, value: int, least: int) -> int:
     if value < least:
         raise UsageError(f"{name}={value!r}: it must be at least {least}")
     return value
+
+
+def _mode(options: Options) -> Mode:
+    mode: Mode = options.get("mode") or "auto"
+    if mode not in _MODES:
+        raise UsageError(f"mode={mode!r}: it must be one of {', '.join(_MODES)}")
+    return mode

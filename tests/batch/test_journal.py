@@ -9,6 +9,7 @@ import pytest
 from hfgen.batch import status
 from hfgen.batch.journal import Journal
 from hfgen.batch.sidecar import Source
+from hfgen.batch.spending import Cost
 from hfgen.batch.status import Status
 from hfgen.batch.survey import Survey
 from hfgen.errors import OutputFailed, UsageError
@@ -47,7 +48,7 @@ def test_a_row_that_failed_is_done_unless_failed_rows_are_to_be_retried(out: Pat
     with opened(out, retry_failed=True) as journal:
         assert [journal.done(job(name, row)) for row, name in enumerate("abc", 1)] == [False, True, False]
         assert (journal.answered, journal.failed) == (1, 0)
-        assert journal.notices == ("2 rows that had failed: asked again.",)
+        assert journal.found.to_retry == 2
     assert list(recorded(out)) == ["b"]
 
 
@@ -202,7 +203,7 @@ def test_closing_again_does_nothing(out: Path) -> None:
 
 
 def test_another_terminal_can_read_how_the_run_is_getting_on(out: Path) -> None:
-    now = Status("running", 1, "here", 10.0, 12.0, done=5, total=9, cost=0.5)
+    now = Status("running", 1, "here", 10.0, 12.0, done=5, total=9, cost=Cost(0.5, 0.75))
     assert status.read(out) is None
     with opened(out) as journal:
         journal.tell(now)

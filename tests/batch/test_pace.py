@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from hfgen import BadRequest, ConnectionFailed, HfgenError, MissingAuth, PaymentRequired, RateLimited, ServerError
 from hfgen.batch.allowance import Allowance, Granted, Need, Rates
-from hfgen.batch.pace import Lane, Outcome, Pace, Ticket
+from hfgen.batch.pace import UNMET, Lane, Outcome, Pace, Ticket
 from hfgen.batch.spending import Prices, Spending
 from hfgen.errors import EndpointPaused, ModelLoading, StreamError, TimedOut
 from hfgen.events import Usage
@@ -199,7 +199,7 @@ def test_no_row_fails_by_a_server_that_is_full_or_down_for_minutes() -> None:
     assert seconds < 300 + 1.2 * 400 / 8 * 2.4
 
 
-@pytest.mark.parametrize("error", [busy(), ModelLoading("loading", status=503), ConnectionFailed("refused")])
+@pytest.mark.parametrize("error", [busy(), ModelLoading("loading", status=503)])
 def test_a_server_that_refuses_for_a_quarter_of_an_hour_stops_the_job(error: HfgenError) -> None:
     class Never:
         def ask(self, time: Time, answer: Answer) -> None:
@@ -314,6 +314,29 @@ def test_a_row_that_was_left_gives_its_slot_back() -> None:
     pace.left(pace.start(LANE, NEED, 0.0))
     assert pace.under_way == 0
     assert pace.ready(LANE, NEED, 0.0) == 0
+
+
+def refused_until_the_job_stops(pace: Pace, error: HfgenError, now: float) -> float:
+    """Seconds of nothing but this error."""
+    began = now
+    while True:
+        now += pace.ready(LANE, NEED, now)
+        ticket = pace.start(LANE, NEED, now, attempts=2)
+        now += 1
+        step = pace.done(ticket, Outcome(error), now)
+        assert step.action != "record"
+        if step.action == "stop":
+            return now - began
+
+
+def test_where_nobody_was_ever_met_the_job_ends_soon_and_no_row_is_blamed() -> None:
+    assert UNMET <= refused_until_the_job_stops(Pace(), ConnectionFailed("refused"), 0.0) < UNMET + 60
+
+
+def test_a_server_that_was_there_before_is_waited_for_longer() -> None:
+    pace = Pace()
+    pace.done(pace.start(LANE, NEED, 0.0), GOOD, 1.0)
+    assert refused_until_the_job_stops(pace, ConnectionFailed("refused"), 2.0) > 600
 
 
 def test_however_many_models_there_are_memory_is_bounded() -> None:

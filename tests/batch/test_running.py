@@ -4,14 +4,18 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from answering_model import MODELS, AnsweringModel, answer_to, answering, never
-from hfgen import MissingAuth, PaymentRequired, UsageError
+from hfgen import MissingAuth, PaymentRequired, Session, UsageError
 from hfgen.batch import Job, JobStopped, Result, Tally, run
 from hfgen.batch.bad_row import BadRow
+from hfgen.batch.spending import Prices
+from hfgen.batch.status import read as read_status
+from hfgen.hub.offers import Offer, Pricing
 from loopback import Visit, serving
 
 
@@ -284,10 +288,17 @@ async def test_a_deadline_ends_the_job_after_what_is_under_way() -> None:
     assert len(found) == 2
 
 
-async def test_a_limit_of_cost_that_cannot_be_kept_stops_the_job() -> None:
+def test_a_limit_of_cost_that_cannot_be_kept_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match=r"price of .* is not known"):
+        run(["one", "two"], api_base="http://127.0.0.1:9", max_cost=1.0)
+
+
+async def test_a_row_of_unknown_price_stops_a_job_with_a_limit_of_cost() -> None:
+    prices = {"m": Prices([Offer("me", pricing=Pricing(1.0, 1.0))])}
+    rows: list[Any] = [{"body": {"model": name, "messages": [{"role": "user", "content": "?"}]}} for name in ("m", "x")]
     async with answering(AnsweringModel()) as server:
-        with pytest.raises(JobStopped, match=r"the price of .* is not known") as stopped:
-            async for _ in run(["one", "two"], api_base=server.url, max_cost=1.0):
+        with pytest.raises(JobStopped, match=r"the price of x is not known") as stopped:
+            async for _ in run(rows, api_base=server.url, max_cost=1.0, prices=prices):
                 pass
 
     assert stopped.value.reason == "cost"
@@ -402,3 +413,42 @@ async def test_the_limits_that_a_server_tells_in_its_headers_are_kept() -> None:
 
     assert all(result.ok for result in found.values())
     assert times[1] - times[0] > 0.5
+
+
+async def test_limits_in_headers_are_heard_on_a_callers_own_session_and_only_of_the_jobs_own_requests() -> None:
+    waits = "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 600s\r\n"
+    limited, free = AnsweringModel(heads=lambda _: waits), AnsweringModel()
+    async with answering(limited) as server, answering(free) as other, Session() as session:
+        stopped = every(run(["one", "two"], api_base=server.url, session=session, concurrency=1, deadline=1.0))
+        going_on = every(run([str(n) for n in range(20)], api_base=other.url, session=session, concurrency=1))
+        ended, found = await asyncio.gather(stopped, going_on, return_exceptions=True)
+
+    assert isinstance(ended, JobStopped)
+    assert limited.asked.total() == 1
+    assert not isinstance(found, BaseException)
+    assert len(found) == 20
+
+
+async def test_the_job_tells_how_many_rows_may_be_asked_at_once(tmp_path: Path) -> None:
+    gate, tally = asyncio.Event(), Tally()
+
+    async def hold(_: str) -> None:
+        gate.set()
+        await asyncio.Event().wait()
+
+    async with answering(AnsweringModel(hold=hold)) as server:
+        asking = asyncio.create_task(
+            every(run(["one", "two"], out=tmp_path / "out", api_base=server.url, concurrency=7, tally=tally))
+        )
+        await gate.wait()
+        assert tally.standing().slots == 7
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    status = await asyncio.to_thread(read_status, tmp_path / "out")
+    assert status is not None
+    assert status.concurrency == 7
+
+
+def test_a_session_has_its_proxy_already() -> None:
+    with pytest.raises(UsageError, match="proxy"):
+        run(["one"], session=Session(), proxy="http://127.0.0.1:9")

@@ -6,6 +6,7 @@ import pytest
 from hfgen import UsageError
 from hfgen.batch.ends import Ends
 from hfgen.batch.result import Account, Failure, Response, Result
+from hfgen.batch.spending import Cost
 from hfgen.batch.tally import Tally
 
 
@@ -74,8 +75,8 @@ def test_time_left_and_the_whole_price_follow_from_the_rows_that_are_left() -> N
         tally.add(answer(cost=0.5))
 
     now = tally.standing()
-    assert now.spent == pytest.approx(5.0)
-    assert now.projected == pytest.approx(10.0)
+    assert now.spent == pytest.approx(Cost(5.0, 5.0))
+    assert now.projected == pytest.approx(Cost(10.0, 10.0))
     assert now.seconds_left == pytest.approx(10.0, rel=0.05)
 
 
@@ -86,6 +87,16 @@ def test_a_price_that_is_not_known_is_never_zero() -> None:
 
     assert tally.standing().spent is None
     assert tally.standing().projected is None
+
+
+def test_where_a_price_is_a_range_so_is_the_bill() -> None:
+    tally = Tally(4, Clock())
+    tally.add(answer(cost=0.5))
+    ranged = answer(cost=None)
+    tally.add(msgspec.structs.replace(ranged, hfgen=msgspec.structs.replace(ranged.hfgen, costs=(0.1, 0.3))))
+
+    assert tally.standing().spent == pytest.approx(Cost(0.6, 0.8))
+    assert tally.standing().projected == pytest.approx(Cost(1.2, 1.6))
 
 
 def test_without_a_total_nobody_says_what_is_left() -> None:

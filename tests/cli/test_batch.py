@@ -130,7 +130,7 @@ async def test_a_terminal_sees_a_block_and_then_the_summary(rows: Path) -> None:
     out = str(rows.with_name("out.jsonl"))
     async with serving(slow) as server, terminal("batch", str(rows), "--out", out, "--api-base", server.url) as screen:
         await screen.until("0 of 3")
-        await screen.until("3 at once")
+        await screen.until("3 of 8 at once")
         gate.set()
         await screen.until("3 rows answered")
         assert await screen.end() == 0

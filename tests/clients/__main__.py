@@ -123,7 +123,7 @@ async def drive(names: list[str], home: Path, budget: float) -> int:
     """Start both gateways and run the stage before them."""
     async with (
         scripted() as upstream,
-        served("--api-base", upstream.url, key=KEY) as known,
+        served("--api-base", upstream.url, "--batches", str(home / "batches"), key=KEY) as known,
         served("-m", "local") as real,
     ):
         environment = {**os.environ, "GATEWAY": known, "KEY": KEY, "LOCAL": real, "PYTHONWARNINGS": "ignore"}

@@ -137,7 +137,7 @@ async def test_a_named_origin_may_send_any_header_as_openai_s_client_does_in_a_p
 async def test_a_body_that_any_page_may_send_is_refused(kind: str) -> None:
     async with gateway(Settings()) as url:
         status, answer = await ask(f"{url}/v1/chat/completions", {"Content-Type": kind}, "POST", data=b"{}")
-    assert (status, answer["error"]["code"]) == (415, "no_json")
+    assert (status, answer["error"]["code"]) == (415, "wrong_type")
 
 
 async def test_a_key_is_asked_for_where_there_is_one() -> None:

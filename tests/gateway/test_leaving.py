@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from hfgen.gateway.settings import Settings
 from loopback import Visit, serving, soon
 
 pytestmark = pytest.mark.anyio
+NO_UVLOOP = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed here")
+LOOPS = [pytest.param("asyncio"), pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop", marks=NO_UVLOOP)]
+
+
+@pytest.fixture(scope="module", params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Both loops that the gateway runs on: each has transports of its own, which tell of a caller that is gone."""
+    return request.param
 
 
 def chunk(text: str, finish: str | None = None) -> str:

@@ -114,6 +114,16 @@ async def test_a_completion_is_streamed() -> None:
     assert said[-1] == "[DONE]"
 
 
+async def test_a_request_may_ask_for_64_answers_in_all_and_no_more() -> None:
+    asked = {"model": "toy", "prompt": ["a"] * 33, "n": 2}
+    async with serving(says_hi) as server, gateway(Settings(api_base=(server.url,))) as url:
+        status, answer = await post(f"{url}/v1/completions", asked)
+        assert (status, answer["error"]["param"]) == (400, "n")
+        assert not server.visits
+        status, answer = await post(f"{url}/v1/completions", {**asked, "prompt": ["a"] * 32})
+    assert (status, len(answer["choices"])) == (200, 64)
+
+
 @pytest.mark.parametrize(
     ("route", "body", "field"),
     [

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from hfgen.batch import outcomes, pictures
 from hfgen.batch.allowance import Need
@@ -31,15 +32,23 @@ _BYTES_A_TOKEN: Final = 4
 _LONGEST_NAME: Final = 128  # characters of a row's name that an Idempotency-Key holds as it is
 
 
+Ask: TypeAlias = Callable[[str, Mapping[str, Any]], AsyncGenerator[Event, None]]
+
+
+def _asked(session: Session, model: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+    return HuggingFaceInference.create_async_generator(model or None, session=session, **arguments)
+
+
 class Answerer:
     """Asks for rows, one request at a time for each of their answers; whoever calls it decides when, and how often.
 
     Args:
         session: Shared with every other row.
         setting: How rows are asked.
+        ask: Answers a model's name and arguments; `HuggingFaceInference` where it is None.
     """
 
-    def __init__(self, session: Session, setting: Setting) -> None:
+    def __init__(self, session: Session, setting: Setting, ask: Ask | None = None) -> None:
         self._session = session
         self._setting = setting
         self._policy = setting.policy
@@ -51,7 +60,9 @@ class Answerer:
         self._schema_refused = False
         if self._schema_doubted and setting.policy.schema is not None:
             self._options[FORMAT] = asked_for(setting.policy.schema)
-        self._server = ",".join(_bases(setting.options))
+        self._ask = ask or partial(_asked, session)
+        self._provider: str = setting.options.get("provider") or ""
+        self._server = ",".join(setting.bases)
 
     @staticmethod
     def check(setting: Setting) -> None:
@@ -60,7 +71,7 @@ class Answerer:
         Raises:
             UsageError: An option that no server could take.
         """
-        for base in _bases(setting.options):
+        for base in setting.bases:
             parse_api_base(base)
         HuggingFaceInference.create_async_generator(
             setting.model or None, [{"role": "user", "content": "?"}], **setting.options
@@ -74,7 +85,11 @@ class Answerer:
             return Effort(job, refused, Lane(self._server, self._setting.model), Need())
         longest = question.max_tokens or _USUAL_ANSWER
         need = Need(len(job.body) // _BYTES_A_TOKEN + 1, longest * len(question.questions))
-        return Effort(job, question, Lane(self._server, question.model), need)
+        return Effort(job, question, Lane(self._server, self._with_provider(question.model)), need)
+
+    def _with_provider(self, model: str) -> str:
+        """As the router would be asked: another provider goes at another pace, and has another price."""
+        return f"{model}:{self._provider}" if self._provider and ":" not in model else model
 
     async def answer(self, effort: Effort) -> Result:
         """What becomes of a row: an answer, or an error that is the row's own.
@@ -164,7 +179,7 @@ class Answerer:
     def _stream(self, question: Question, arguments: dict[str, Any], effort: Effort) -> AsyncGenerator[Event, None]:
         if effort.deadline is not None:
             arguments = {**arguments, "total_timeout": self._left(effort.deadline)}
-        return HuggingFaceInference.create_async_generator(question.model or None, session=self._session, **arguments)
+        return self._ask(question.model, arguments)
 
     def _with_name(self, arguments: dict[str, Any], effort: Effort, place: int) -> dict[str, Any]:
         """A question that is repeated has the same name; another question for the same row has another."""
@@ -209,18 +224,13 @@ class Answerer:
 
     async def _context(self) -> int | None:
         """What the server says of its context; it was asked already, when it was first met."""
-        bases = _bases(self._options)
+        bases = self._setting.bases
         if not bases:
             return None
         try:
             return (await detect(self._session, parse_api_base(bases[0]), self._options.get("api_key"))).context
         except HfgenError:
             return None
-
-
-def _bases(options: Mapping[str, Any]) -> tuple[str, ...]:
-    bases: str | Sequence[str] | None = options.get("api_base")
-    return (bases,) if isinstance(bases, str) else tuple(bases or ())
 
 
 async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Event]:

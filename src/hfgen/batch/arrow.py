@@ -43,11 +43,6 @@ def read_parquet(source: Source) -> tuple[tuple[str, ...], Iterator[Record]]:
     return tuple(file.schema_arrow.names), _rows(source.name, file)
 
 
-def row_count(source: Source) -> int:
-    """The rows of a Parquet file, which it tells at its end."""
-    return int(parquet.ParquetFile(source.file).metadata.num_rows)
-
-
 def schema_of(source: Source) -> Any:
     """The schema of a Parquet file, by which its columns keep their types."""
     return parquet.ParquetFile(source.file).schema_arrow

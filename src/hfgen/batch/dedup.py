@@ -23,7 +23,7 @@ import msgspec
 
 from hfgen.batch.job import Job
 from hfgen.batch.result import Account, Result
-from hfgen.errors import HfgenError
+from hfgen.errors import OutputFailed
 from hfgen.wire_json import MALFORMED
 
 _CACHE_KIB: Final = 16 * 1024
@@ -65,7 +65,7 @@ class Dedup:
         """The name of the first row that asks the same; None for that row itself, and for one that is not settled.
 
         Raises:
-            HfgenError: The disk of temporary files is full.
+            OutputFailed: The disk of temporary files is full.
         """
         if not self._settled(job):
             return None
@@ -81,7 +81,7 @@ class Dedup:
         """Hold a row back until the first one that asks the same is answered.
 
         Raises:
-            HfgenError: The disk of temporary files is full.
+            OutputFailed: The disk of temporary files is full.
         """
         with _kept():
             self._rows.execute("INSERT INTO held VALUES (?, ?, ?, ?)", (first, job.custom_id, job.digest, job.row))
@@ -97,10 +97,9 @@ class Dedup:
         same. Results that are recorded meanwhile may be among `results` or not.
         """
         for result in results:
-            waiting = self._rows.execute(
+            for custom_id, digest, row in self._rows.execute(
                 "SELECT custom_id, digest, row FROM held WHERE first = ?", (result.custom_id,)
-            ).fetchall()
-            for custom_id, digest, row in waiting:
+            ):
                 yield _copy(result, custom_id, digest, row)
 
     def _settled(self, job: Job) -> bool:
@@ -128,7 +127,7 @@ def _kept() -> Generator[None]:
         yield
     except sqlite3.Error as error:
         hint = "Free space in the folder of temporary files, or set SQLITE_TMPDIR to another, and run the same command."
-        raise HfgenError(f"the temporary list of equal rows cannot be kept: {error}", hint=hint) from error
+        raise OutputFailed(f"the temporary list of equal rows cannot be kept: {error}", hint=hint) from error
 
 
 def _identity(job: Job) -> bytes:

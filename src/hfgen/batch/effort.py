@@ -1,12 +1,12 @@
 """A job on its way to its result, and what it has taken so far: over repeats, and over answers that were not kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hfgen.batch.allowance import Need
 from hfgen.batch.job import Job
 from hfgen.batch.pace import Lane
 from hfgen.batch.question import Question
-from hfgen.batch.spending import Cost
+from hfgen.batch.spending import NOTHING, Cost
 from hfgen.openai_api.refusal import Refusal
 
 
@@ -30,6 +30,7 @@ class Effort:
         prompt_tokens: Of every answer, also of those not kept.
         completion_tokens: As `prompt_tokens`.
         cost: US dollars so far, None where a price is not known.
+        providers: Who has answered the last try, by the router's header.
         server: Who answered, or failed to.
         model: Which model.
     """
@@ -48,11 +49,11 @@ class Effort:
     resumed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost: float | None = 0.0
+    cost: Cost | None = NOTHING
+    providers: set[str] = field(default_factory=set[str])
     server: str = ""
     model: str = ""
 
     def charge(self, cost: Cost | None) -> None:
         """Add what one try cost."""
-        exact = None if cost is None else cost.exact
-        self.cost = None if exact is None or self.cost is None else self.cost + exact
+        self.cost = None if cost is None or self.cost is None else self.cost.plus(cost)

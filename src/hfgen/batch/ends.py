@@ -59,8 +59,9 @@ class Ends:
         if self.max_errors is not None and self._too_many(tally, self.max_errors):
             allowed = self.max_errors if isinstance(self.max_errors, int) else f"{self.max_errors:.1%}"
             return JobStopped("errors", f"{tally.failed} of {tally.finished} rows have failed, and {allowed} may")
-        if self.max_cost is not None and (tally.spent or 0.0) >= self.max_cost:  # of unknown prices the pace judges
-            return JobStopped("cost", f"${tally.spent:.4f} are spent, and ${self.max_cost:g} were allowed")
+        spent = tally.spent.high if tally.spent else 0.0  # of unknown prices the pace judges
+        if self.max_cost is not None and spent >= self.max_cost:
+            return JobStopped("cost", f"${spent:.4f} may be spent, and ${self.max_cost:g} were allowed")
         return None
 
     def out_of_time(self) -> JobStopped:

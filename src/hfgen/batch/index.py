@@ -100,6 +100,12 @@ class Index:
         with _in_our_words():
             self._rows.execute("UPDATE rows SET digest = NULL, place = NULL WHERE id = ?", (custom_id.encode(),))
 
+    def has(self, custom_id: str) -> bool:
+        """Whether anything is recorded under this name."""
+        with _in_our_words():
+            row = self._rows.execute("SELECT 1 FROM rows WHERE id = ? AND digest IS NOT NULL", (custom_id.encode(),))
+            return row.fetchone() is not None
+
     def begin_again(self) -> None:
         """The input is read once more, from its first row."""
         with _in_our_words():

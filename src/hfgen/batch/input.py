@@ -5,9 +5,10 @@ before the first of them: no such column, a form that cannot be told, no request
 All of it blocks: in a coroutine read it in a thread.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from pathlib import Path
 from typing import Final, Self
 
 import msgspec
@@ -20,7 +21,7 @@ from hfgen.batch.names import Names, nameless, numbered
 from hfgen.batch.openai_rows import openai_job
 from hfgen.batch.record import Record
 from hfgen.batch.shard import Shard
-from hfgen.batch.source import Form, open_source
+from hfgen.batch.source import STDIN, Form, open_source
 from hfgen.batch.tables import Table, read_table
 from hfgen.errors import UsageError
 
@@ -103,6 +104,39 @@ class Jobs(Iterator[Job | BadRow]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Iterable[Job | BadRow]):
+    """The jobs of a file, as often as they are asked for; it is opened each time.
+
+    Attributes:
+        place: Its path.
+        reading: How it is read.
+    """
+
+    place: str
+    reading: Reading
+
+    @classmethod
+    def of(cls, place: str, reading: Reading) -> "Rows | Jobs":
+        """Those of a file; what can be read only once, a pipe or stdin, is open then.
+
+        Raises:
+            UsageError: The input as a whole is wrong.
+        """
+        jobs = Jobs(place, reading)
+        if place == STDIN or not Path(place).expanduser().is_file():
+            return jobs
+        jobs.close()
+        return cls(place, reading)
+
+    def __iter__(self) -> Iterator[Job | BadRow]:
+        with Jobs(self.place, self.reading) as jobs:
+            yield from jobs
+
+    def close(self) -> None:
+        """Nothing is open but while it is iterated over."""
 
 
 @dataclass(frozen=True, slots=True)

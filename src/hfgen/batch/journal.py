@@ -58,10 +58,11 @@ class Journal:
         self.out = out
         self.meta = agreement.meta
         self.found = found
-        self.notices = (*agreement.notices, *found.notices(out))
+        self.notices = (*lock.notices(out), *agreement.notices, *found.notices(out))
         self.answered = found.answered
         self.failed = found.failed
         self.edited = 0
+        self._surveyed: Survey | None = None
         self._lock = lock
         self._index = index
         self._syncing = threading.Lock()
@@ -125,7 +126,7 @@ class Journal:
         os.close(descriptor)
 
     def survey(self, jobs: Iterable[Job | BadRow]) -> Survey:
-        """Compare the whole input with the output, before the first job is begun; `done` then starts afresh.
+        """Compare the whole input with the output, before the first job is begun; `done` then is quick.
 
         An input that can be read only once needs no survey: its edited rows are found by `done`, and their old lines
         dropped when the journal is closed, or opened again.
@@ -137,6 +138,7 @@ class Journal:
         found = take_survey(self._index, jobs)
         if found.edited:
             self._rewrite()
+        self._surveyed = found
         return found
 
     def _rewrite(self) -> None:
@@ -158,6 +160,8 @@ class Journal:
             UsageError: The input had another row of the same custom_id.
             OutputFailed: The disk of temporary files is full.
         """
+        if self._surveyed:  # no name is there twice, and what is recorded is not edited
+            return self._surveyed.recorded > 0 and self._index.has(job.custom_id)
         record = self._index.meet(job.custom_id, job.row)
         if record is None or record.digest == job.digest:
             return record is not None

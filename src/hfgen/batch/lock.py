@@ -90,6 +90,12 @@ class Lock:
                 case None:
                     continue
 
+    def notices(self, out: Path) -> tuple[str, ...]:
+        """What a person should be told of it, in sentences."""
+        if self.kept:
+            return ()
+        return (f"The file system of {out} knows no locks: nothing keeps a second run from writing there too.",)
+
     @classmethod
     def _attempt(cls, file: Path) -> "Lock | Holder | None":
         """The lock; or who has it; or None, where whoever had it removed the file in the meantime."""

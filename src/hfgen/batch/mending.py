@@ -82,8 +82,6 @@ class Found:
             yield f"{_lines(self.broken)} of {out} {'was' if self.broken == 1 else 'were'} not whole: {aside}."
         if self.outdated:
             yield f"{_lines(self.outdated)} of {out} had a later one for the same row, and went."
-        if self.to_retry:
-            yield f"{self.to_retry} {'row that had' if self.to_retry == 1 else 'rows that had'} failed: asked again."
 
 
 def _lines(count: int) -> str:

@@ -20,6 +20,8 @@ from hfgen.wire import Head
 
 PATIENCE: Final = 900.0
 """Seconds of nothing but refusals, after which a job stops."""
+UNMET: Final = 60.0
+"""The same where no server has answered anything yet: the address is wrong, or nothing runs there."""
 _MOST_LANES: Final = 1000
 
 
@@ -86,6 +88,7 @@ class _Course:
         self.slots = Concurrency(first, most, fixed=fixed)
         self.cooldown = Cooldown()
         self.told = ToldLimits()
+        self.met = False  # whether anybody has answered, were it with an error
 
 
 class Pace:
@@ -186,6 +189,7 @@ class Pace:
         cost = self._settle(ticket, outcome)
         course = self._course(ticket.lane)
         error = outcome.error
+        course.met = course.met or not isinstance(error, ConnectionFailed | TimedOut)
         if error is None:
             course.cooldown.answered(ticket.began)
             course.slots.answered(ticket.slot, outcome.first_token, now - ticket.began)
@@ -202,15 +206,17 @@ class Pace:
             course.slots.release()
             if isinstance(error, ResponseError):
                 course.cooldown.answered(ticket.began)
-        return self._after(ticket, error, course.cooldown, now)._replace(cost=cost)
+        return self._after(ticket, error, course, now)._replace(cost=cost)
 
-    def _after(self, ticket: Ticket, error: HfgenError, cooldown: Cooldown, now: float) -> Next:
+    def _after(self, ticket: Ticket, error: HfgenError, course: _Course, now: float) -> Next:
+        cooldown, unreached = course.cooldown, isinstance(error, ConnectionFailed)
+        patience = min(self._patience, UNMET) if unreached and not course.met else self._patience
         fate, attempts = fate_of(error), ticket.attempts
         if fate != "again":
             return Next(fate, attempts=attempts)
         load, outage = is_load(error), cooldown.bursts > 1
-        if cooldown.refusing(now) >= self._patience or (error.retry_after or 0.0) > self._patience:
-            return Next("stop" if load or isinstance(error, ConnectionFailed) else "record", attempts=attempts)
+        if cooldown.refusing(now) >= patience or (error.retry_after or 0.0) > self._patience:
+            return Next("stop" if load or unreached or not course.met else "record", attempts=attempts)
         if load or outage:  # nothing is wrong with the row, and the cooldown bounds how often it is asked
             wait = 0.0 if outage else self.repeats.wait(attempts, error.retry_after)
             return Next("again", wait, max(2, attempts))
@@ -229,7 +235,8 @@ class Pace:
             most = self.spending.cost(ticket.lane.model, need, outcome.provider)
             cost = None if most is None else Cost(0.0, most.high)
         else:
-            used, cost = Need(), Cost(0.0, 0.0)  # the router bills no errors (hub-docs, pricing.md)
+            used = Need()  # the router bills no errors (hub-docs, pricing.md)
+            cost = self.spending.cost(ticket.lane.model, used)
         self._allowance.settle(ticket.taken, need, used)
         self.spending.add(ticket.reserved, cost)
         return cost

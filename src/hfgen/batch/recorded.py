@@ -12,7 +12,7 @@ import msgspec
 
 from hfgen.batch.result import Result
 from hfgen.batch.spill import Numbers
-from hfgen.errors import UsageError
+from hfgen.errors import OutputFailed, UsageError
 from hfgen.wire_json import MALFORMED
 
 
@@ -36,6 +36,21 @@ class _Line(msgspec.Struct):
 
 _survey: Final = msgspec.json.Decoder(_Line).decode
 _decode: Final = msgspec.json.Decoder(Result).decode
+
+
+def results(journal: Path) -> Iterator[Result]:
+    """All whole lines of an output, as they stand there.
+
+    Raises:
+        OutputFailed: It cannot be read, or one of them is no result.
+    """
+    try:
+        with journal.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield _decode(line)
+    except (OSError, *MALFORMED) as error:
+        raise OutputFailed(f"{journal} cannot be read: {error}") from error
 
 
 class Recorded:

@@ -114,7 +114,7 @@ def _status(state: str, message: str, journal: Journal, tally: Tally, began: flo
         retried=now.retried,
         total=now.total,
         in_flight=now.under_way,
-        concurrency=now.under_way,
+        concurrency=now.slots,
         rows_per_second=now.rows_per_second,
         tokens_per_second=now.tokens_per_second,
         cost=now.spent,

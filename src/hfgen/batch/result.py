@@ -46,7 +46,8 @@ class Account(msgspec.Struct, frozen=True, omit_defaults=True):
         resumed: How often a stream that broke was continued.
         prompt_tokens: Of all attempts, also of those whose answers were not kept.
         completion_tokens: As `prompt_tokens`.
-        cost: In US dollars, None where the price is not known.
+        cost: In US dollars, None where it is not known exactly.
+        costs: At least and at most so much, where only that is known.
         partial: The text that came before a stream failed.
         copied_from: The row that was asked instead, as it asks the same; "" for a row that was asked itself.
     """
@@ -61,6 +62,7 @@ class Account(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = None
+    costs: tuple[float, float] | None = None
     partial: str = ""
     copied_from: str = ""
 

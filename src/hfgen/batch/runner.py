@@ -17,13 +17,15 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from hfgen.batch import outcomes
+from hfgen.batch.asker import Asker
 from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
 from hfgen.batch.ends import JobStopped
 from hfgen.batch.job import Job
-from hfgen.batch.pace import Lane, Next, Outcome, Pace, Ticket
+from hfgen.batch.pace import Next, Outcome, Pace, Ticket
 from hfgen.batch.repeats import MOST_ATTEMPTS, is_load
 from hfgen.batch.result import Result
+from hfgen.batch.spending import PROVIDER_HEADER
 from hfgen.errors import ConnectionFailed, HfgenError, OutputFailed
 from hfgen.events import Usage
 from hfgen.wire import Head
@@ -33,23 +35,7 @@ _MOST_PARKED: Final = 64  # rows that wait for their turn while those of another
 _MOST_WAITING: Final = 1000  # rows that wait; above that no new ones are begun
 
 
-_LANE: Final[ContextVar[Lane]] = ContextVar("hfgen.batch.lane")  # of the row that the current task asks for
-
-
-class Asker(Protocol):
-    """Who asks for one row."""
-
-    def begin(self, job: Job) -> Effort:
-        """The row as it is asked."""
-        ...
-
-    async def answer(self, effort: Effort) -> Result:
-        """What becomes of it; an `HfgenError` where nobody answered."""
-        ...
-
-    def failed(self, effort: Effort, error: HfgenError) -> Result:
-        """What becomes of it where it is not to be asked again."""
-        ...
+_ASKED: Final[ContextVar["tuple[Runner, Effort]"]] = ContextVar("hfgen.batch.asked")  # what the current task asks for
 
 
 class Engine(Protocol):
@@ -58,6 +44,11 @@ class Engine(Protocol):
     @property
     def under_way(self) -> int:
         """Rows that are being asked now."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """Rows that may be asked at once, as it goes now."""
         ...
 
     def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
@@ -98,6 +89,11 @@ class Runner:
         return len(self._under_way)
 
     @property
+    def slots(self) -> int:
+        """Rows that may be asked at once, as it goes now."""
+        return self._pace.slots
+
+    @property
     def waiting(self) -> int:
         """Rows that wait for another try, or for their turn."""
         return len(self._waiting)
@@ -107,10 +103,13 @@ class Runner:
         self._stopping.set()
 
     def heard(self, head: Head) -> None:
-        """How an answer begins, in the task that asked: for the limits that its headers tell."""
-        lane = _LANE.get(None)
-        if lane is not None:
-            self._pace.heard(lane, head, asyncio.get_running_loop().time())
+        """How an answer begins, in the task that asked: its headers tell limits, and who it is."""
+        runner, effort = _ASKED.get((None, None))
+        if runner is not self or effort is None:  # some other call on the same session
+            return
+        if provider := head.headers.get(PROVIDER_HEADER):
+            effort.providers.add(provider)
+        self._pace.heard(effort.lane, head, asyncio.get_running_loop().time())
 
     async def results(self, jobs: AsyncIterator[Job | BadRow]) -> AsyncGenerator[Result, None]:
         """One result for each job and bad row, in the order in which they come; leaving it ends every request at once.
@@ -213,14 +212,8 @@ class Runner:
             self._wait(effort, now + wait)  # rows of another lane may be ready meanwhile
             return 0.0
         elif not self._under_way and not self._pace.affordable(effort.lane, effort.need):
-            self._halt(self._too_costly(effort))
+            self._halt(JobStopped("cost", self._pace.spending.why_not(effort.lane.model, effort.need)))
         return wait
-
-    def _too_costly(self, effort: Effort) -> JobStopped:
-        model = effort.lane.model or "the server's model"
-        if self._pace.spending.cost(effort.lane.model, effort.need) is None:
-            return JobStopped("cost", f"the price of {model} is not known, so the limit of cost cannot be kept")
-        return JobStopped("cost", f"one more row of {model} may cost more than the limit leaves")
 
     def _next(self, now: float) -> Effort | None:
         """A row that has waited, before one that is new."""
@@ -245,25 +238,28 @@ class Runner:
         self._changed.set()
 
     async def _row(self, effort: Effort, ticket: Ticket) -> None:
-        _LANE.set(effort.lane)
+        _ASKED.set((self, effort))
+        effort.providers.clear()
         before = (effort.prompt_tokens, effort.completion_tokens)
         try:
             result = await self._asker.answer(effort)
         except HfgenError as error:
-            step = self._done(effort, ticket, before, error)
-            self._after(effort, error, step)
+            self._after(effort, error, self._done(effort, ticket, before, error))
         except BaseException as fault:
             self._pace.left(ticket)
             if not isinstance(fault, Exception):
                 raise
             self._halt(fault)  # of ours: it ends the job, not the row
         else:
-            self._done(effort, ticket, before, None)
+            self._done(effort, ticket, before, result)
             self._ready.put_nowait(_priced(result, effort))
 
-    def _done(self, effort: Effort, ticket: Ticket, before: tuple[int, int], error: HfgenError | None) -> Next:
+    def _done(self, effort: Effort, ticket: Ticket, before: tuple[int, int], end: Result | HfgenError) -> Next:
+        error = end if isinstance(end, HfgenError) else None
         usage = Usage(effort.prompt_tokens - before[0], effort.completion_tokens - before[1])
-        outcome = Outcome(error, effort.first_token, usage if usage.total_tokens else None)
+        said = usage.total_tokens or (isinstance(end, Result) and not end.ok)  # a refusal uses nothing
+        provider = next(iter(effort.providers)) if len(effort.providers) == 1 else ""
+        outcome = Outcome(error, effort.first_token, usage if said else None, provider)
         step = self._pace.done(ticket, outcome, asyncio.get_running_loop().time())
         effort.charge(step.cost)
         return step
@@ -286,9 +282,11 @@ class Runner:
 
 def _priced(result: Result, effort: Effort) -> Result:
     """The result with what all of its tries cost."""
-    if effort.cost is None:
+    cost = effort.cost
+    if cost is None:
         return result
-    return replace(result, hfgen=replace(result.hfgen, cost=effort.cost))
+    costs = None if cost.exact is not None else tuple(cost)
+    return replace(result, hfgen=replace(result.hfgen, cost=cost.exact, costs=costs))
 
 
 async def _ended(*tasks: "asyncio.Task[object]") -> None:

@@ -3,49 +3,50 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    aclosing,
-    asynccontextmanager,
-    nullcontext,
-)
+import warnings
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from typing_extensions import Unpack
 
 from hfgen.batch.allowance import Allowance, Rates
 from hfgen.batch.answer_schema import AnswerSchema
-from hfgen.batch.answerer import Answerer
-from hfgen.batch.bad_row import BadRow
 from hfgen.batch.concurrency import MOST
+from hfgen.batch.dedup import Dedup
 from hfgen.batch.ends import Ends
-from hfgen.batch.given import Given, job_of
-from hfgen.batch.job import Job
+from hfgen.batch.feeding import Feeding, Jobs
 from hfgen.batch.journal import Journal
-from hfgen.batch.pace import Pace
+from hfgen.batch.opening import Opening, Pacing, check_call, here
 from hfgen.batch.policy import OnLength, Policy
-from hfgen.batch.reading import read
+from hfgen.batch.pricing import check_bound
 from hfgen.batch.recording import Output, recording
 from hfgen.batch.result import Result
-from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.setting import Setting
 from hfgen.batch.sidecar import Source
-from hfgen.batch.spending import Prices, Spending
+from hfgen.batch.spending import Prices
 from hfgen.batch.stopping import Stopping
 from hfgen.batch.tally import Tally
+from hfgen.errors import UsageError
 from hfgen.openai_api.bounds import Bounds
 from hfgen.options import Options
 from hfgen.transport.session import Session
-from hfgen.wire import Head
 
-Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"
 Schema: TypeAlias = Mapping[str, Any] | AnswerSchema | None
-Opening: TypeAlias = Callable[[Setting], AbstractAsyncContextManager[Engine]]
-"""Opens an engine for a job, and closes it after."""
+
+
+class _Given(NamedTuple):
+    """What of a call concerns the rows."""
+
+    jobs: Jobs
+    schema: Schema
+    dedup: bool
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, UserWarning, stacklevel=2)
 
 
 def run(
@@ -69,13 +70,19 @@ def run(
     max_cost: float | None = None,
     max_errors: int | str | None = None,
     concurrency: int | None = None,
+    most: int = MOST,
     rpm: float | None = None,
     tpm: float | None = None,
     prices: Mapping[str, Prices] | None = None,
+    pictures: Literal["folder", "line"] = "folder",
+    dedup: bool = False,
     bounds: Bounds | None = None,
     engine: Opening | None = None,
+    proxy: str | None = None,
     session: Session | None = None,
+    model_file: str | None = None,
     tally: Tally | None = None,
+    notice: Callable[[str], None] = _warn,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Result, None]:
     """Answer many requests, each of them once; results come in the order in which they are had.
@@ -84,7 +91,8 @@ def run(
 
     Args:
         jobs: Prompts, conversations, `{"custom_id", "url", "body"}` as of the OpenAI Batch API, or `Job`s. What is no
-            async iterable is read in a thread, a few hundred rows ahead.
+            async iterable is read in a thread, a few hundred rows ahead. What can be iterated over twice is compared
+            with `out` before the first row is asked; else it is meanwhile.
         out: The output, one line of JSON for each row, and the journal of the job: the same call goes on where an
             earlier one ended. None records nothing.
         source: Where the jobs come from, as the sidecar of `out` names it.
@@ -101,28 +109,36 @@ def run(
         tries: How often a row is asked again for the sake of the schema.
         row_timeout: Seconds for a row, from its first request on.
         deadline: Seconds for the job.
-        max_cost: US dollars for the job.
+        max_cost: US dollars for the job, by the highest price that may apply.
         max_errors: Rows that may fail, or their share (`"5%"`).
         concurrency: Rows asked side by side, always so many; None finds out how many the server takes well.
+        most: Rows asked side by side at most, while that is found out.
         rpm: Requests a minute.
         tpm: Tokens a minute, of prompts and answers.
-        prices: Of each model; without them no cost is known.
+        pictures: Whether they are files in a folder beside `out`, or stand in its lines in base64.
+        prices: Of each model; None asks the router for its own, where it answers.
+        dedup: Ask rows that ask the same, at temperature 0 or with a seed, only once; the others get a copy of the
+            result when all else has ended. Needs `out`.
         bounds: What a row may ask for.
         engine: Answers the rows; one machine's own where it is None.
-        session: Connections shared with other calls.
+        proxy: As for `Session`.
+        session: Connections shared with other calls; it has a proxy of its own.
+        model_file: A GGUF file for the local engine.
         tally: Counts along, for whoever watches.
+        notice: Told, in sentences, what a person should know of `out` and the rows; else it is a warning.
         **options: Of every row that does not say otherwise: see `Options`.
 
     Raises:
-        UsageError: At once: an option that no server could take. With the first step: `schema` is none; `out` was made
-            with other parameters, or another run writes to it.
+        UsageError: At once: an option that no server could take, or a bound that cannot be kept. With the first step:
+            `schema` is none; `out` was made with other parameters, or another run writes to it; two rows have one name;
+            there is a bound for an unknown cost.
         JobStopped: A limit of the job was reached, and what was under way has ended.
         OutputFailed: The disk is full, or the like; what was recorded before is whole.
         HfgenError: No row can be answered: no token, no credit, nobody there. All results so far are recorded.
     """
     ends = Ends.of(deadline, max_cost, max_errors)
     asked = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
-    given = {"api_base": api_base, "api_key": api_key, **options}
+    given = {"api_base": api_base, "api_key": api_key, "model_file": model_file, **options}
     setting = Setting(
         model=model or "",
         options={
@@ -131,20 +147,18 @@ def run(
         },
         policy=Policy(on_length, tries=tries),
         bounds=bounds or Bounds(),
-        folder=None if out is None else _folder(Path(out)),
+        folder=None if out is None or pictures == "line" else _folder(Path(out)),
         longest=row_timeout,
         run=secrets.token_hex(8),
     )
-    Answerer.check(setting)
-    pace = Pace(
-        most=concurrency or MOST,
-        fixed=concurrency is not None,
-        allowance=Allowance(Rates(requests=rpm, tokens=tpm)),
-        spending=Spending(prices or {}, max_cost),
-    )
-    opening = engine or _here(session, pace)
+    if dedup and out is None:
+        raise UsageError("dedup=True needs out=: the copies are made from what is recorded there")
+    check_call(setting, proxy=proxy, session=session)
+    check_bound(setting, prices, max_cost)
+    pacing = Pacing(concurrency, most, Allowance(Rates(requests=rpm, tokens=tpm)), prices, max_cost)
+    opening = engine or here(pacing, proxy, session)
     output = None if out is None else Output(Path(out), source, force=force, retry_failed=retry_failed)
-    return _run(jobs, setting, schema, output, opening, ends, tally or Tally())
+    return _run(_Given(jobs, schema, dedup), setting, output, opening, ends, tally or Tally(), notice)
 
 
 def _folder(out: Path) -> Path:
@@ -152,22 +166,16 @@ def _folder(out: Path) -> Path:
     return out.with_name(f"{out.stem}_files")
 
 
-def _here(session: Session | None, pace: Pace) -> Opening:
-    @asynccontextmanager
-    async def opened(setting: Setting) -> AsyncGenerator[Engine, None]:
-        def heard(head: Head) -> None:
-            runner.heard(head)
-
-        async with Session(heard=heard) if session is None else nullcontext(session) as shared:
-            runner = Runner(Answerer(shared, setting), pace)
-            yield runner
-
-    return opened
-
-
 async def _run(
-    jobs: Jobs, setting: Setting, schema: Schema, output: Output | None, opening: Opening, ends: Ends, tally: Tally
+    given: _Given,
+    setting: Setting,
+    output: Output | None,
+    opening: Opening,
+    ends: Ends,
+    tally: Tally,
+    notice: Callable[[str], None],
 ) -> AsyncGenerator[Result, None]:
+    schema = given.schema
     checks = await asyncio.to_thread(AnswerSchema, schema) if isinstance(schema, Mapping) else schema
     setting = replace(setting, policy=replace(setting.policy, schema=checks))
     stopping = Stopping(ends)
@@ -176,37 +184,30 @@ async def _run(
         if output is not None:
             journal = await stack.enter_async_context(recording(output, setting, tally, stopping.because))
             setting = replace(setting, run=journal.meta.run)
+            for sentence in journal.notices:
+                notice(sentence)
+        dedup = None
+        if given.dedup:
+            settled = (setting.options.get("temperature"), setting.options.get("seed"))
+            dedup = stack.enter_context(await asyncio.to_thread(Dedup, *settled))
+        feeding = Feeding(given.jobs, journal, tally, dedup, notice)
         engine = await stack.enter_async_context(opening(setting))
-        rows = await stack.enter_async_context(aclosing(_rows(jobs, journal, tally)))
+        await feeding.survey()
+        rows = await stack.enter_async_context(aclosing(feeding.rows()))
         results = await stack.enter_async_context(aclosing(engine.results(rows)))
-        tally.under_way = lambda: engine.under_way
+        tally.under_way, tally.slots = lambda: engine.under_way, lambda: engine.slots
         stack.enter_context(stopping.of(engine))
         async for result in results:
-            if journal is not None:
-                journal.append(result)
-            tally.add(result)
+            _record(result, journal, tally)
             stopping.judge(tally)
             yield result
         stopping.tell()
+        async for copy in await stack.enter_async_context(aclosing(feeding.copies())):
+            _record(copy, journal, tally)
+            yield copy
 
 
-async def _rows(jobs: Jobs, journal: Journal | None, tally: Tally) -> AsyncGenerator[Job | BadRow, None]:
-    """Those that are not done yet."""
-
-    def wanted(job: Job | BadRow) -> bool:
-        done = journal is not None and journal.done(job)
-        tally.skip(done)
-        return not done
-
-    if isinstance(jobs, AsyncIterable):
-        row = 0
-        async for given in jobs:
-            row += 1
-            job = job_of(given, row)
-            if journal is None or await asyncio.to_thread(wanted, job):
-                yield job
-        return
-    made = (job_of(given, row) for row, given in enumerate(jobs, 1))
-    async with aclosing(read(made, wanted)) as kept:
-        async for job in kept:
-            yield job
+def _record(result: Result, journal: Journal | None, tally: Tally) -> None:
+    if journal is not None:
+        journal.append(result)
+    tally.add(result)

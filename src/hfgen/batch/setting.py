@@ -1,6 +1,6 @@
 """How the rows of a batch are asked: one value that can be written down, compared, and sent to other machines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +49,12 @@ class Setting:
     folder: Path | None = None
     longest: float | None = None
     run: str = ""
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The servers that are named, in their order."""
+        bases: str | Sequence[str] | None = self.options.get("api_base")
+        return (bases,) if isinstance(bases, str) else tuple(bases or ())
 
     def parameters(self) -> dict[str, Any]:
         """What the answers depend on, without any secret: another value of it is another job.

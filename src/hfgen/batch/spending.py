@@ -21,10 +21,21 @@ class Cost(NamedTuple):
     low: float
     high: float
 
+    def plus(self, other: "Cost") -> "Cost":
+        """Both."""
+        return Cost(self.low + other.low, self.high + other.high)
+
+    def times(self, share: float) -> "Cost":
+        """So many times as much."""
+        return Cost(self.low * share, self.high * share)
+
     @property
     def exact(self) -> float | None:
         """The one figure, None where there is but a range."""
         return self.high if self.low == self.high else None
+
+
+NOTHING: Final = Cost(0.0, 0.0)
 
 
 class _Price(NamedTuple):
@@ -47,6 +58,11 @@ class Prices:
     def __init__(self, offers: Iterable[Offer] = ()) -> None:
         live = [offer for offer in offers if offer.status != "error"]
         self._by_provider = {offer.provider: _price(offer) for offer in live}
+
+    @property
+    def known(self) -> bool:
+        """Whether every answer has a price."""
+        return self.cost(Need()) is not None
 
     def cost(self, used: Need, provider: str = "") -> Cost | None:
         """Of so many tokens, None where it is not known.
@@ -108,6 +124,13 @@ class Spending:
             return True
         cost = self.cost(model, need)
         return cost is not None and self.high + cost.high <= self._most
+
+    def why_not(self, model: str, need: Need) -> str:
+        """What to say of a row that is not affordable."""
+        name = model or "the server's model"
+        if self.cost(model, need) is None:
+            return f"the price of {name} is not known, so the limit of cost cannot be kept"
+        return f"one more row of {name} may cost more than the limit leaves"
 
     def fits(self, model: str, need: Need) -> bool:
         """Whether it can be paid beside what is under way."""

@@ -9,6 +9,7 @@ import msgspec
 
 from hfgen.batch.durable import beside, replace
 from hfgen.batch.output import file_of
+from hfgen.batch.spending import Cost
 
 _ENDING: Final = ".status.json"
 
@@ -30,7 +31,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
         concurrency: How many may be.
         rows_per_second: Of late.
         tokens_per_second: Of late.
-        cost: Spent in this run in US dollars, None where a price is not known.
+        cost: Spent in this run in US dollars, at least and at most; None where a price is not known.
         projected: What the whole job will cost, None as for `cost`.
         seconds_left: None where it is not known.
         message: Why it stopped, or "".
@@ -49,8 +50,8 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     concurrency: int = 0
     rows_per_second: float = 0.0
     tokens_per_second: float = 0.0
-    cost: float | None = None
-    projected: float | None = None
+    cost: Cost | None = None
+    projected: Cost | None = None
     seconds_left: float | None = None
     message: str = ""
 

@@ -26,12 +26,13 @@ class Survey:
 
 
 def take_survey(index: Index, jobs: Iterable[Job | BadRow]) -> Survey:
-    """Go through the whole input once; the index forgets the edited rows, and awaits the input afresh.
+    """Go through the whole input once; the index forgets the edited rows.
 
     Raises:
         UsageError: Two rows of the input have the same custom_id.
         OutputFailed: The disk of temporary files is full.
     """
+    index.begin_again()
     rows = recorded = edited = 0
     for job in jobs:
         rows += 1
@@ -43,6 +44,4 @@ def take_survey(index: Index, jobs: Iterable[Job | BadRow]) -> Survey:
         else:
             edited += 1
             index.forget(job.custom_id)
-    gone = index.unmet()
-    index.begin_again()
-    return Survey(rows, recorded, edited, gone)
+    return Survey(rows, recorded, edited, index.unmet())

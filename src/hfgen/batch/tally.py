@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hfgen.batch.result import Result
+from hfgen.batch.spending import Cost
 
 _WINDOW: Final = 30.0  # seconds over which a speed is told
 _STEP: Final = 1.0  # seconds that are counted together
@@ -21,15 +22,17 @@ class Standing(msgspec.Struct, frozen=True):
         finished_before: Rows that an earlier run has finished.
         done: Rows that this run has answered.
         failed: Rows that this run ended without an answer.
+        copied: Of all these, rows that got the result of another one, which asks the same.
         retried: Requests beyond the first of each row.
         resumed: Streams that broke and were continued.
         under_way: Rows that are being asked now.
+        slots: Rows that may be asked at once, as it goes now.
         rows_per_second: Over the last half minute.
         tokens_per_second: Tokens of answers, over the same time.
         prompt_tokens: Of this run.
         completion_tokens: Of this run.
-        spent: US dollars of this run; None where a price is not known.
-        projected: What the whole batch will have cost in this run; None where that cannot be said.
+        spent: US dollars of this run, at least and at most; None where a price is not known.
+        projected: What the whole batch will have cost in this run, as `spent`; None where that cannot be said.
         seconds: Since the run began.
         seconds_left: None where nobody can say.
     """
@@ -38,15 +41,17 @@ class Standing(msgspec.Struct, frozen=True):
     finished_before: int
     done: int
     failed: int
+    copied: int
     retried: int
     resumed: int
     under_way: int
+    slots: int
     rows_per_second: float
     tokens_per_second: float
     prompt_tokens: int
     completion_tokens: int
-    spent: float | None
-    projected: float | None
+    spent: Cost | None
+    projected: Cost | None
     seconds: float
     seconds_left: float | None
 
@@ -70,8 +75,10 @@ class Tally:
         self.finished_before = 0
         self.done = 0
         self.failed = 0
+        self.copied = 0
         self.under_way: Callable[[], int] = lambda: 0
-        self.spent: float | None = 0.0
+        self.slots: Callable[[], int] = lambda: 0
+        self.spent: Cost | None = Cost(0.0, 0.0)
         self._retried = 0
         self._resumed = 0
         self._prompt_tokens = 0
@@ -99,13 +106,15 @@ class Tally:
         account = result.hfgen
         self.done += result.ok
         self.failed += not result.ok
+        self.copied += bool(account.copied_from)
         self._retried += max(0, account.attempts - 1)
         self._resumed += account.resumed
         self._prompt_tokens += account.prompt_tokens
         self._completion_tokens += account.completion_tokens
-        if account.cost is not None and self.spent is not None:
-            self.spent += account.cost
-        elif account.prompt_tokens or account.completion_tokens:
+        costs = account.costs if account.cost is None else (account.cost, account.cost)
+        if costs is not None and self.spent is not None:
+            self.spent = self.spent.plus(Cost(*costs))
+        elif account.attempts:
             self.spent = None
         self._step()
 
@@ -116,15 +125,17 @@ class Tally:
         left = None if self.total is None else max(0, self.total - self.finished_before - self.finished)
         projected = None
         if left is not None and self.spent is not None and self.finished:
-            projected = self.spent * (1 + left / self.finished)
+            projected = self.spent.times(1 + left / self.finished)
         return Standing(
             total=self.total,
             finished_before=self.finished_before,
             done=self.done,
             failed=self.failed,
+            copied=self.copied,
             retried=self._retried,
             resumed=self._resumed,
             under_way=self.under_way(),
+            slots=self.slots(),
             rows_per_second=rows,
             tokens_per_second=tokens,
             prompt_tokens=self._prompt_tokens,

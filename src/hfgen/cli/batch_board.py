@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 import click
 import msgspec
 
+from hfgen.batch.spending import Cost
 from hfgen.batch.tally import Standing
-from hfgen.cli.terminal import draws, harmless, styled
+from hfgen.cli.terminal import aside, draws, harmless, styled
 from hfgen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,11 +30,15 @@ class Board(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
 
     async def watch(self) -> None:
         """Show it again and again, until it is cancelled."""
+        ...
+
+    def say(self, sentence: str) -> None:
+        """Say something beside it, once."""
         ...
 
 
@@ -64,6 +69,10 @@ class Silence:
         """Wait."""
         await asyncio.Event().wait()
 
+    def say(self, sentence: str) -> None:
+        """Say it: quiet is the progress, and not what nobody expects."""
+        aside(sentence)
+
 
 class Lines:
     """One line of JSON each 10 s, and one at the end."""
@@ -85,6 +94,10 @@ class Lines:
         while True:
             await asyncio.sleep(_LOGGED)
             self._say()
+
+    def say(self, sentence: str) -> None:
+        """Say it, as `{"notice": …}`."""
+        click.echo(msgspec.json.encode({"notice": sentence}).decode(), err=True)
 
     def _say(self) -> None:
         click.echo(msgspec.json.encode(self._look()).decode(), err=True)
@@ -121,6 +134,12 @@ class Block:
             self._live.update(self._drawn(self._look()), refresh=True)
             await asyncio.sleep(_MOVING)
 
+    def say(self, sentence: str) -> None:
+        """Say it above the block, where it stays."""
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        self._live.console.print(Text(harmless(sentence), style="dim"))
+
     def _drawn(self, standing: Standing) -> "RenderableType":
         from rich.console import Group  # noqa: PLC0415 - as above
         from rich.progress_bar import ProgressBar  # noqa: PLC0415
@@ -141,29 +160,32 @@ def lines(standing: Standing) -> list[str]:
     speed = f"{standing.rows_per_second:,.1f} rows/s · {standing.tokens_per_second:,.0f} tokens/s"
     return [
         counts,
-        f"{speed} · {standing.under_way:,} at once",
+        f"{speed} · {_at_once(standing)}",
         f"{dollars(standing.spent)} spent · {dollars(standing.projected)} in all · {_left(standing)}",
     ]
 
 
 def summary(standing: Standing, place: str) -> str:
     """The last word: what became of the rows, how long it took, and what it cost."""
+    copied = f" ({standing.copied:,} of them copied from rows that ask the same)" if standing.copied else ""
     before = f", {standing.finished_before:,} before" if standing.finished_before else ""
     failed = f", {standing.failed:,} failed" if standing.failed else ""
     tokens = standing.prompt_tokens + standing.completion_tokens
     rows = standing.done + standing.failed
     speed = f" ({rows / standing.seconds:,.1f} rows/s)" if standing.seconds and rows else ""
     return (
-        f"{place}: {standing.done:,} rows answered{failed}{before}, in {duration(standing.seconds)}{speed}; "
+        f"{place}: {standing.done:,} rows answered{failed}{copied}{before}, in {duration(standing.seconds)}{speed}; "
         f"{tokens:,} tokens, {dollars(standing.spent)}"
     )
 
 
-def dollars(amount: float | None) -> str:
-    """`$0.0123`; `?` where a price is not known."""
-    if amount is None:
+def dollars(cost: Cost | None) -> str:
+    """`$0.0123`, or `$0.0100-0.0300` where the price is a range; `$?` where it is not known."""
+    if cost is None:
         return "$?"
-    return f"${amount:.4f}" if amount < _SMALL else f"${amount:,.2f}"
+    digits = 4 if cost.high < _SMALL else 2
+    low, high = f"{cost.low:,.{digits}f}", f"{cost.high:,.{digits}f}"
+    return f"${high}" if low == high else f"${low}-{high}"
 
 
 def duration(seconds: float) -> str:
@@ -178,6 +200,10 @@ def duration(seconds: float) -> str:
 
 def _ended(standing: Standing) -> int:
     return standing.finished_before + standing.done + standing.failed
+
+
+def _at_once(standing: Standing) -> str:
+    return f"{standing.under_way:,} of {standing.slots:,} at once" if standing.slots else "0 at once"
 
 
 def _how_far(standing: Standing) -> str:

@@ -14,7 +14,7 @@ from hfgen.cli.options import options
 from hfgen.cli.running import stoppable
 from hfgen.cli.terminal import aside
 from hfgen.cli.wording import FLAGS, worded
-from hfgen.errors import UsageError
+from hfgen.errors import HfgenError, UsageError
 
 if TYPE_CHECKING:
     from hfgen.batch.input import Reading
@@ -26,13 +26,19 @@ _FAILED: Final = 3
 # By flag, in the words of the library.
 _ARGUMENTS: Final = (
     "model", "api_base", "api_key", "max_tokens", "temperature", "seed", "on_length", "tries", "row_timeout",
-    "deadline", "max_cost", "max_errors", "concurrency", "rpm", "tpm", "retry_failed",
+    "deadline", "max_cost", "max_errors", "rpm", "tpm", "retry_failed", "dedup", "proxy", "model_file",
 )  # fmt: skip
 _OF_BATCHES: Final = {
     name: f"--{name.replace('_', '-')}"
-    for name in ("on_length", "row_timeout", "deadline", "max_cost", "max_errors", "concurrency", "rpm", "tpm")
+    for name in ("on_length", "row_timeout", "deadline", "max_cost", "max_errors", "rpm", "tpm", "dedup")
 }
-_FLAGS: Final[Mapping[str, str]] = {**FLAGS, **_OF_BATCHES, "retry_failed": "--retry-failed", "tries": "--tries"}
+_FLAGS: Final[Mapping[str, str]] = {
+    **FLAGS,
+    **_OF_BATCHES,
+    "most": "--concurrency",
+    "retry_failed": "--retry-failed",
+    "tries": "--tries",
+}
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
 Answer every row of INPUT, a file or - for standard input, and write each answer to --out as it comes.
@@ -81,6 +87,7 @@ Exit codes: 0 every row answered, 3 some failed or a limit of the job stopped it
 @click.option("--ray-address", metavar="ADDRESS", help="Of the cluster; else RAY_ADDRESS, else one is begun here.")
 @click.option("--api-base", multiple=True, envvar="HFGEN_API_BASE", help="A server: its root, its /v1, or a full path.")
 @click.option("--api-key", envvar="HFGEN_API_KEY", help="Its key; better in HFGEN_API_KEY than here.")
+@click.option("--model-file", type=click.Path(exists=True, dir_okay=False), help="A GGUF file for the local engine.")
 @click.option("--proxy", help="http://… or socks5://…")
 @click.option("--dry-run", is_flag=True, help="Show three prompts and an estimate, and ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as lines of JSON, on a terminal too.")
@@ -117,8 +124,10 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
             asyncio.run(stoppable(_watched(place, read, given, tally, board)))
     except UsageError:  # nothing has begun
         raise
-    except BaseException:
+    except BaseException as error:
         _sum_up(out, tally, quiet=given["quiet"])
+        if not isinstance(error, HfgenError) and not given["quiet"]:  # whose hint says it
+            aside("stopped; the same command goes on from there")
         raise
     _sum_up(out, tally, quiet=given["quiet"])
     latest = status.read(out)
@@ -137,13 +146,11 @@ def _sum_up(out: str, tally: "Tally", *, quiet: bool) -> None:
 
 async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally: "Tally", board: "Board") -> None:
     """Answer all rows, while somebody watches."""
-    from hfgen.batch.counting import count_rows  # noqa: PLC0415 - for this command only
-    from hfgen.batch.input import Jobs  # noqa: PLC0415
+    from hfgen.batch.input import Rows  # noqa: PLC0415 - for this command only
     from hfgen.batch.running import run  # noqa: PLC0415 - brings the network along
 
     source = await asyncio.to_thread(_source, place)
-    jobs = await asyncio.to_thread(Jobs, place, read)
-    tally.total = await asyncio.to_thread(count_rows, place, read)
+    jobs = await asyncio.to_thread(Rows.of, place, read)
     watching = asyncio.create_task(board.watch())
     results = run(
         jobs,
@@ -151,6 +158,7 @@ async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally:
         source=source,
         force=given["resume"] == "force",
         tally=tally,
+        notice=board.say,
         engine=_engine(given),
         **_asked(given),
     )
@@ -175,6 +183,7 @@ def _source(place: str) -> "Source":
 def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `hfgen.batch.run`, for every row alike."""
     asked = {name: given[name] for name in _ARGUMENTS}
+    asked["most"] = given["concurrency"]
     asked["api_base"] = list(given["api_base"]) or None
     if given["schema"]:
         asked["schema"] = _schema(Path(given["schema"]))

@@ -128,7 +128,7 @@ async def _estimate(
 async def _cost(prompts: int, answers: int, asked: Mapping[str, Any], session: "Session") -> str:
     """By the router's prices; `$?` where nobody tells."""
     from hfgen.batch.allowance import Need  # noqa: PLC0415 - with the network
-    from hfgen.batch.spending import Prices  # noqa: PLC0415
+    from hfgen.batch.spending import Cost, Prices  # noqa: PLC0415
     from hfgen.hub.offers import offers_of  # noqa: PLC0415
 
     model, _, provider = (asked["model"] or "").partition(":")
@@ -139,4 +139,4 @@ async def _cost(prompts: int, answers: int, asked: Mapping[str, Any], session: "
     except HfgenError:
         return dollars(None)
     cost = Prices(offers).cost(Need(prompts, answers), provider)
-    return dollars(cost.high if cost else None)
+    return dollars(Cost(cost.high, cost.high) if cost else None)

@@ -14,7 +14,7 @@ from hfgen.cli.callers_keys import callers_keys
 from hfgen.cli.terminal import aside
 from hfgen.errors import UsageError
 
-_NEEDED: Final = ("starlette", "uvicorn", "httptools", "prometheus_client")
+_NEEDED: Final = ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart")
 # \b is click's mark, the character itself: the paragraph after it keeps its lines.
 _HELP: Final = """\
 Serve the API of OpenAI for any client that speaks it, and a page to try it out.
@@ -91,6 +91,11 @@ def _several(param: click.Parameter, said: Any) -> Any:
     type=click.FloatRange(0, min_open=True),
     help="Seconds of silence after which the server behind is asked again.",
 )
+@click.option(
+    "--batches",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of files and batches; else one of your own state, for each port. `-` for none.",
+)
 @click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds after SIGTERM.")
 def command(host: str, port: int, workers: int, **given: Any) -> None:
     """Check what was asked, say where the gateway is, and serve."""
@@ -99,7 +104,7 @@ def command(host: str, port: int, workers: int, **given: Any) -> None:
     from hfgen.gateway.server import listen, serve  # noqa: PLC0415
     from hfgen.gateway.workers import serve_many  # noqa: PLC0415
 
-    chosen = _settings(host, given)
+    chosen = _settings(host, {**given, "port": port})
     listener = listen(host, port, shared=workers > 1)
     where = f"the gateway is at http://{_shown(host)}:{listener.getsockname()[1]}/v1"
     if workers > 1:
@@ -137,7 +142,22 @@ def _settings(host: str, given: dict[str, Any]) -> Any:
         patience=Patience.of(given["timeout"]),
         shared_limits=given["shared_limits"],
         drain=given["drain"],
+        batches=_batches(given["batches"], given["port"]),
     )
+
+
+def _batches(folder: Path | None, port: int) -> Path | None:
+    """Where batches are kept; nowhere unless told where each start has another port.
+
+    Each port has a folder of its own: another gateway may have other models behind it.
+    """
+    if folder is not None:
+        return None if str(folder) == "-" else folder
+    if port == 0:
+        return None
+    state = os.environ.get("STATE_DIRECTORY") or os.environ.get("XDG_STATE_HOME")  # systemd's, else freedesktop.org's
+    home = Path(state) if state else Path.home() / ".local" / "state"
+    return home / "hfgen" / f"gateway-{port}"
 
 
 def _named(host: str) -> tuple[str, ...]:

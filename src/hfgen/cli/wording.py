@@ -54,7 +54,7 @@ def reworded(error: E, flags: Mapping[str, str] = FLAGS) -> E:
 
 def in_flags(text: str, flags: Mapping[str, str] = FLAGS) -> str:
     """Each `name=` and `name=value` as a flag, where the name is an argument's; all else stays as it is."""
-    return _arguments().sub(lambda match: _flag(match, flags), text)
+    return _arguments(frozenset(flags)).sub(lambda match: _flag(match, flags), text)
 
 
 def _flag(match: re.Match[str], flags: Mapping[str, str]) -> str:
@@ -65,8 +65,8 @@ def _flag(match: re.Match[str], flags: Mapping[str, str]) -> str:
 
 
 @cache
-def _arguments() -> re.Pattern[str]:
-    names = "|".join(sorted({*FLAGS, *known()}))
+def _arguments(flags: frozenset[str]) -> re.Pattern[str]:
+    names = "|".join(sorted({*FLAGS, *flags, *known()}))
     code = "|".join(_CODE)
     # Not inside a word, an address (`?model=`) or quotation marks.
     return re.compile(rf"(?<![\w?&/.'\"-])(?:(?P<name>{names})=(?P<value>{_VALUE})?|(?P<code>{code}))(?![\w=/'\"])")

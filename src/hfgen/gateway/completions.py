@@ -3,6 +3,7 @@
 import secrets
 import time
 from functools import partial
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +16,11 @@ from hfgen.gateway.telling import Events, gathered, stream
 from hfgen.gateway.upstream import Upstream
 from hfgen.openai_api.arguments import text_arguments
 from hfgen.openai_api.chat_chunks import DONE, fault
+from hfgen.openai_api.refusal import Refusal
 from hfgen.openai_api.schema import TextRequest, read
 from hfgen.openai_api.text_chunks import TextChunks, usage_of_prompts, whole
+
+_MOST_ANSWERS: Final = 64  # each is a request of its own to the server behind
 
 
 async def completions(scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,4 +57,7 @@ async def completions(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _all_answers(upstream: Upstream, asked: TextRequest, answer_id: str, token: str | None) -> list[Events]:
     each = text_arguments(asked, upstream.settings.bounds)
+    if len(each) * (asked.n or 1) > _MOST_ANSWERS:
+        words = f"n: {len(each)} prompts with {asked.n} answers each are more than {_MOST_ANSWERS} in all"
+        raise Refusal(400, words, param="n", code="invalid_value")
     return [events for arguments in each for events in answers(upstream, asked, arguments, answer_id, token)]

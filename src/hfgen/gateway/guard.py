@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hfgen.gateway.files import FILES
 from hfgen.gateway.keys import any_equal, digest
 from hfgen.gateway.paths import own_path
 from hfgen.gateway.picture_store import PICTURES
@@ -65,7 +66,8 @@ class Guard:
                 return
         self._check_body(scope, headers)
         self._check_key(scope, headers)
-        await self._app(scope, Bounded(receive, self._settings.limits), send)
+        limits = self._settings.limits
+        await self._app(scope, Bounded(receive, _largest(scope, limits), _longest(scope, limits)), send)
 
     def _check_host(self, said: list[str]) -> None:
         host = host_of(said[0]) if len(said) == 1 else ""
@@ -85,14 +87,16 @@ class Guard:
         if scope["method"] != "POST":
             return
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        wanted = "multipart/form-data" if own_path(scope) == FILES else "application/json"
+        if kind != wanted:
             said = kind[:100] or "of no type"
-            raise Refusal(415, f"the body is {said}; send Content-Type: application/json", code="no_json")
+            raise Refusal(415, f"the body is {said}; send Content-Type: {wanted}", code="wrong_type")
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             raise Refusal(400, "the Content-Length is no number", code="invalid_length")
-        if len(length) > _LONGEST_LENGTH or int(length) > self._settings.limits.body:
-            raise too_large(self._settings.limits.body)
+        most = _largest(scope, self._settings.limits)
+        if len(length) > _LONGEST_LENGTH or int(length) > most:
+            raise too_large(most)
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         """Sets `hfgen.caller` (a short hash, for limits and the log) and, where callers bring one, `hfgen.token`."""
@@ -124,10 +128,11 @@ class Guard:
 class Bounded:
     """Receives a body of at most some bytes in at most some seconds, in whatever form it is sent."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
         self._receive = receive
-        self._limits = limits
-        self._until = asyncio.get_running_loop().time() + limits.body_time
+        self._most = most
+        self._seconds = seconds
+        self._until = asyncio.get_running_loop().time() + seconds
         self._came = 0
         self._whole = False
 
@@ -138,14 +143,24 @@ class Bounded:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
-            words = f"the body did not come within {self._limits.body_time:g} s"
+            words = f"the body did not come within {self._seconds:g} s"
             raise Refusal(408, words, code="slow_request") from None
         if message["type"] == "http.request":
             self._whole = not message.get("more_body", False)
             self._came += len(message.get("body", b""))
-            if self._came > self._limits.body:
-                raise too_large(self._limits.body)
+            if self._came > self._most:
+                raise too_large(self._most)
         return message
+
+
+def _largest(scope: Scope, limits: Limits) -> int:
+    """Bytes of the body: files for batches are larger than requests."""
+    return limits.file if own_path(scope) == FILES else limits.body
+
+
+def _longest(scope: Scope, limits: Limits) -> float:
+    """Seconds for the body, at the same pace."""
+    return limits.body_time * max(1.0, _largest(scope, limits) / limits.body)
 
 
 def too_large(most: int) -> Refusal:
@@ -179,7 +194,7 @@ def _netloc(origin: str) -> str:
 
 async def _preflight(send: Send) -> None:
     headers = [
-        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
         (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"600"),
     ]

@@ -51,7 +51,7 @@ async def _listed(upstream: Upstream, token: str | None) -> list[Listed]:
     if settings.api_base:
         each = await asyncio.gather(*(_served_at(upstream, base) for base in settings.api_base))
         return _distinct([*named, *(model for models in each for model in models)])
-    local = [Listed(LOCAL, TEXT_TASK, ("local",))] if await asyncio.to_thread(_has_engine) else []
+    local = [Listed(LOCAL, TEXT_TASK, ("local",))] if await asyncio.to_thread(has_engine) else []
     return _distinct([*named, *local, *await _reached(upstream, token or settings.upstream_key)])
 
 
@@ -81,7 +81,8 @@ async def _reached(upstream: Upstream, token: str | None) -> list[Listed]:
         return []
 
 
-def _has_engine() -> bool:
+def has_engine() -> bool:
+    """Whether the local engine is installed and can run here."""
     from hfgen.providers.local import check_engine  # noqa: PLC0415 - an optional, heavy part
 
     try:

@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hfgen.gateway.batches import BatchRequest
 from hfgen.gateway.picture_store import PICTURES
 from hfgen.gateway.response_schema import ResponsesRequest
 from hfgen.gateway.task_schema import TaskRequest
@@ -18,6 +19,8 @@ from hfgen.version import __version__
 _JSON: Final = "application/json"
 _STREAM: Final = "text/event-stream"
 _PICTURE: Final = "image/*"
+_BYTES: Final = "application/octet-stream"
+_FORM: Final = "multipart/form-data"
 
 
 class ErrorDetail(msgspec.Struct):
@@ -44,14 +47,28 @@ class TaskError(msgspec.Struct):
     request_id: str = ""
 
 
+class UploadForm(msgspec.Struct):
+    """The form of `POST /v1/files`."""
+
+    purpose: Literal["batch"]
+    file: Annotated[str, msgspec.Meta(extra_json_schema={"contentMediaType": _BYTES})]
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One route; `body` is the type of its request, `says` the media types of its answer."""
+    """One route; `body` is the type of its request, `takes` its media type, `says` those of the answer."""
 
     path: str
     summary: str
     body: type[msgspec.Struct] | None = None
     says: tuple[str, ...] = (_JSON,)
+    takes: str = _JSON
+    method: Literal["", "post", "delete"] = ""
+
+    @property
+    def verb(self) -> str:
+        """What has a body is a POST, where nothing else is said."""
+        return self.method or ("post" if self.body else "get")
 
 
 ROUTES: Final = (
@@ -61,12 +78,21 @@ ROUTES: Final = (
     Described("/v1/prompt", "Show the exact prompt that the model would get.", ChatRequest),
     Described("/v1/images/generations", "Paint.", ImageRequest, (_JSON, _STREAM)),
     Described(f"{PICTURES}{{name}}", "A picture that was made within the hour.", says=(_PICTURE,)),
+    Described("/v1/files", "Keep a file for a batch.", UploadForm, takes=_FORM),
+    Described("/v1/files", "The files of the caller."),
+    Described("/v1/files/{file_id}", "One file."),
+    Described("/v1/files/{file_id}", "Delete a file.", method="delete"),
+    Described("/v1/files/{file_id}/content", "What is in a file.", says=(_BYTES,)),
+    Described("/v1/batches", "Answer every row of a file.", BatchRequest),
+    Described("/v1/batches", "The batches of the caller."),
+    Described("/v1/batches/{batch_id}", "How a batch stands."),
+    Described("/v1/batches/{batch_id}/cancel", "End a batch.", method="post"),
     Described("/v1/models", "The models that may be asked for."),
     Described("/v1/models/{name}", "One model."),
     Described("/", "Text or picture, in the form of Hugging Face's tasks.", TaskRequest, (_JSON, _STREAM, _PICTURE)),
     Described("/models/{name}", "The same, of one model.", TaskRequest, (_JSON, _STREAM, _PICTURE)),
     Described("/health", "Whether the process lives."),
-    Described("/ready", "Whether it takes requests."),
+    Described("/ready", "Whether anything behind it can be reached."),
     Described("/metrics", "Figures for Prometheus.", says=("text/plain",)),
     Described("/openapi.json", "This."),
 )
@@ -86,7 +112,7 @@ def document() -> bytes:
     schema_of = dict(zip(kinds, schemas, strict=True))
     paths: dict[str, Any] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})["post" if route.body else "get"] = _operation(route, schema_of)
+        paths.setdefault(route.path, {})[route.verb] = _operation(route, schema_of)
     said: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "hfgen", "version": __version__},
@@ -112,5 +138,5 @@ def _operation(route: Described, schema_of: dict[type[msgspec.Struct], dict[str,
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
         ]
     if route.body:
-        said["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema_of[route.body]}}}
+        said["requestBody"] = {"required": True, "content": {route.takes: {"schema": schema_of[route.body]}}}
     return said

@@ -1,7 +1,6 @@
 """A stream of server-sent events to one caller, as a plain ASGI answer.
 
-Whatever arrives while the last bytes are on their way is sent together; a caller that reads slowly slows the model
-down instead of filling the memory; a caller that hangs up ends the answer at once.
+What came together goes out together; a caller that reads slowly slows the model down instead of filling the memory.
 """
 
 import asyncio
@@ -15,14 +14,13 @@ STREAM_HEADERS: Final = [
     (b"x-accel-buffering", b"no"),  # nginx would hold the stream back
 ]
 KEEP_AWAKE: Final = b": \n\n"
-_MOST_HELD: Final = 2**16  # bytes that wait for a slow reader before the model is made to wait too
 
 
 class Outbox:
-    """What is to be sent, and the one who sends it.
+    """Sends what it is given at once; it holds nothing back, so whoever sends waits for the caller to take it.
 
     Args:
-        send: ASGI's.
+        send: ASGI's; it waits while more than some 64 KiB are on their way to a caller that does not read.
         headers: Of the answer; the head goes out with the first bytes.
         silence: Seconds after which an SSE comment keeps proxies awake; the first of them sends the head, and what
             fails later is no longer a status but an event.
@@ -32,77 +30,52 @@ class Outbox:
         self._send = send
         self._headers = headers
         self._silence = silence
-        self._held = bytearray()
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._ended = self._done = False
-        self._sent_at = asyncio.get_running_loop().time()
-        self._head_sent = False
+        self._turn = asyncio.Lock()  # several answers may share one outbox, and the comments come in between
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = self._loop.time()
+        self._comment: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(silence, self._watch)
         self.begun = False
         """Whether anything is on its way to the caller."""
 
-    def put(self, data: bytes) -> bool:
-        """Add bytes to what is sent next; whether so much is held that whoever puts more in has to wait for `room`."""
-        held = self._held
-        if not held:
-            self._news.set()
-            self.begun = True
-        held += data
-        return len(held) >= _MOST_HELD
+    async def send(self, data: bytes) -> None:
+        """Send these bytes."""
+        async with self._turn:
+            await self._message(data, more=True)
 
-    async def room(self) -> None:
-        """Wait until the reader has taken what was held."""
-        self._room.clear()
-        await self._room.wait()
-
-    def end(self) -> None:
-        """Nothing more comes."""
-        self._ended = True
-        self._news.set()
-
-    async def run(self) -> None:
-        """Send until `end`; the head goes out with the first bytes."""
-        self._watch()
-        try:
-            while not self._done:
-                await self._news.wait()
-                self._news.clear()
-                await self._flush()
-        finally:
+    async def end(self, data: bytes) -> None:
+        """Send these last bytes."""
+        async with self._turn:
             self._timer.cancel()
+            await self._message(data, more=False)
+
+    async def break_off(self, data: bytes) -> None:
+        """Send these last bytes where some were sent before; else nothing, as then it can still be a status."""
+        if self.begun:
+            await self.end(data)
+
+    async def close(self) -> None:
+        """Nothing more is sent."""
+        self._timer.cancel()
+        if self._comment is not None:
+            self._comment.cancel()
+            await asyncio.gather(self._comment, return_exceptions=True)
+
+    async def _message(self, data: bytes, *, more: bool) -> None:
+        if not self.begun:
+            self.begun = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        self._sent_at = self._loop.time()
 
     def _watch(self) -> None:
         """Keep proxies awake where nothing was sent, with one timer a stream: one a token would cost too much."""
-        loop = asyncio.get_running_loop()
-        if (now := loop.time()) >= self._sent_at + self._silence:
+        now = self._loop.time()
+        if now >= self._sent_at + self._silence:
             self._sent_at = now
-            if not self._held:
-                self.put(KEEP_AWAKE)
-        self._timer = loop.call_at(self._sent_at + self._silence, self._watch)
-
-    async def _flush(self) -> None:
-        """Send all that is held."""
-        held, self._held = bytes(self._held), bytearray()
-        self._room.set()
-        if not self._head_sent:
-            self._head_sent = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
-        if held:
-            await self._body(held)
-            self._sent_at = asyncio.get_running_loop().time()
-        if self._ended and not self._held:
-            self._done = True
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def break_off(self, data: bytes) -> None:
-        """Send these last bytes, once `run` was cancelled; nothing where no head was sent: then it can be a status."""
-        if self._head_sent:
-            await self._body(data)
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _body(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            if not self._turn.locked():  # else the caller has yet to read what is on its way
+                self._comment = self._loop.create_task(self.send(KEEP_AWAKE))
+        self._timer = self._loop.call_at(self._sent_at + self._silence, self._watch)
 
 
 async def hung_up(receive: Receive) -> None:

@@ -92,11 +92,12 @@ class PicturesInMemory:
 async def kept(events: Events, store: PictureStore, base: str) -> Events:
     """The same events, each picture with the address below `base` that it can be fetched from."""
     async with aclosing(events):
-        async for event in events:
-            if isinstance(event, ImageResponse):
-                yield replace(event, source_url=base + await store.put(event.media))
-            else:
-                yield event
+        async for batch in events:
+            yield [await _kept(event, store, base) if isinstance(event, ImageResponse) else event for event in batch]
+
+
+async def _kept(picture: ImageResponse, store: PictureStore, base: str) -> ImageResponse:
+    return replace(picture, source_url=base + await store.put(picture.media))
 
 
 async def shown(request: Request) -> Response:

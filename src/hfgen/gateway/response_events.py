@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias, assert_never
 
 import msgspec
+from typing_extensions import override
 
 from hfgen.events import (
     Event,
@@ -20,6 +21,7 @@ from hfgen.events import (
 from hfgen.gateway.response_items import Call, Told, Words
 from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal
+from hfgen.openai_api.wording import Wording
 
 _encode: Final = msgspec.json.Encoder().encode
 # Why an answer is not complete (types/responses/response.py, IncompleteDetails).
@@ -28,7 +30,7 @@ Placed: TypeAlias = tuple[int | None, Told]
 """An event, and the place of the item that it is of."""
 
 
-class ResponseEvents:
+class ResponseEvents(Wording):
     """Words one answer's events; what it has said is also the whole answer.
 
     Args:
@@ -47,6 +49,7 @@ class ResponseEvents:
         self._state = "in_progress"
         self.usage: Usage | None = None
 
+    @override
     def chunk(self, event: Event) -> bytes:
         """The bytes that say this event, those that open and close items around it included."""
         return b"".join(self._worded(*each) for each in self._tell(event))

@@ -21,7 +21,8 @@ class Limits:
         max_tokens: The longest answer, in tokens; None for no ceiling.
         streams: Answers under way at once, for each key; None for no limit.
         per_minute: Requests a minute, for each key; None for no limit.
-        connections: Open connections of the whole process.
+        connections: Open connections of the whole process: a thousand streams, and room for whoever watches over it.
+        file: Bytes of a file for a batch.
     """
 
     body: int = 10 * 2**20
@@ -31,7 +32,8 @@ class Limits:
     max_tokens: int | None = None
     streams: int | None = None
     per_minute: int | None = None
-    connections: int = 4096
+    connections: int = 1024
+    file: int = 200 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Settings:
         public: Bound to more than loopback; then a `Host` header may also be any address.
         origins: Web pages that may call from a browser.
         pass_through_token: The caller's own key is a Hugging Face token, and is what goes upstream.
+        batches: The folder of files and batches; None for none of either.
         pictures_kept: Bytes of pictures that are kept for an hour for whoever asks for their address; 0 for none.
         pictures_folder: Where they are kept, so that several processes can serve them; None for the memory of one.
             Nobody else may write into it, and whoever made it deletes it.
@@ -71,6 +74,7 @@ class Settings:
     public: bool = False
     origins: tuple[str, ...] = ()
     pass_through_token: bool = False
+    batches: Path | None = None
     pictures_kept: int = 256 * 2**20
     pictures_folder: Path | None = None
     image_urls: bool = False

@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 
 import msgspec
 from starlette.types import Scope
+from typing_extensions import override
 
 from hfgen.events import (
     Event,
@@ -24,6 +25,7 @@ from hfgen.events import (
 from hfgen.gateway.paths import own_path
 from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal
+from hfgen.openai_api.wording import Wording
 
 _encode: Final = msgspec.json.Encoder().encode
 _UNKNOWN: Final = -1
@@ -31,7 +33,7 @@ _ERROR_TYPES: Final = {400: "validation", 413: "validation", 422: "validation", 
 _SERVER_FAULT: Final = 500
 
 
-class TaskChunks:
+class TaskChunks(Wording):
     """Words one answer's events as server-sent events; the last of them, a special token without text, holds it all.
 
     Args:
@@ -47,6 +49,7 @@ class TaskChunks:
         self._left_out: dict[str, list[str]] = {}
         self.usage: Usage | None = None
 
+    @override
     def chunk(self, event: Event) -> bytes:
         """The bytes that say this event, none for what this form has no word for."""
         match event:

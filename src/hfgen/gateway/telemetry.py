@@ -93,9 +93,10 @@ async def traced(events: Events, model: str, asked: Mapping[str, Any], api_base:
     answer = _Answer(span, [] if _captures() else None)
     try:
         async with aclosing(events):
-            async for event in events:
-                answer.note(event)
-                yield event
+            async for batch in events:
+                for event in batch:
+                    answer.note(event)
+                yield batch
     except HfgenError as error:
         answer.error = type(error).__name__
         span.set_attribute(names.ERROR, answer.error)

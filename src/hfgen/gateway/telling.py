@@ -3,26 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Protocol
 
 from starlette.types import Receive
 
 from hfgen.errors import HfgenError
-from hfgen.events import Event, Usage
+from hfgen.events import Event
 from hfgen.gateway.outbox import Outbox, hung_up
 from hfgen.openai_api.refusal import STOPPED, Refusal, refusal
+from hfgen.openai_api.wording import Wording
 
-Events = AsyncGenerator[Event, None]
-
-
-class Wording(Protocol):
-    """How one route says an event of one answer."""
-
-    usage: Usage | None
-
-    def chunk(self, event: Event) -> bytes:
-        """The bytes that say it, none where the form has no word for it."""
-        ...
+Events = AsyncGenerator[Sequence[Event], None]
+"""The events of one answer, those together that came together."""
 
 
 class CallerGone(Exception):
@@ -50,22 +41,19 @@ async def stream(
         CallerGone: The caller hung up.
     """
     telling = asyncio.create_task(_tell(answers, end, fault, outbox))
-    sending = asyncio.create_task(outbox.run())
     leaving = asyncio.create_task(hung_up(receive))
     try:
         await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not telling.done():
             raise CallerGone
         telling.result()
-        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if sending.done():
-            sending.result()
     except asyncio.CancelledError:  # the gateway stops, and this answer has had its time
-        await _ended(telling, sending)
+        await _ended(telling)
         await outbox.break_off(fault(STOPPED))
         raise
     finally:
-        await _ended(telling, sending, leaving)
+        await _ended(telling, leaving)
+        await outbox.close()
 
 
 async def gathered(answers: Sequence[Events], receive: Receive) -> list[list[Event]]:
@@ -108,21 +96,19 @@ async def _tell(
         failed = _first(several)
     if failed is not None and not outbox.begun:
         raise refusal(failed) from failed
-    outbox.put(end() if failed is None else fault(refusal(failed)))
-    outbox.end()
+    await outbox.end(end() if failed is None else fault(refusal(failed)))
 
 
 async def _say(events: Events, wording: Wording, outbox: Outbox) -> None:
-    chunk, put = wording.chunk, outbox.put
     async with aclosing(events):
-        async for event in events:
-            if (data := chunk(event)) and put(data):
-                await outbox.room()
+        async for batch in events:
+            if data := wording.chunks(batch):
+                await outbox.send(data)
 
 
 async def _all(events: Events) -> list[Event]:
     async with aclosing(events):
-        return [event async for event in events]
+        return [event async for batch in events for event in batch]
 
 
 def _first(failed: BaseExceptionGroup[HfgenError]) -> HfgenError:

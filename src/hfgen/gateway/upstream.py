@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hfgen.errors import BadRequest, HfgenError, ModelNotSupportedError, PromptError, UsageError
 from hfgen.events import Progress
@@ -11,12 +11,12 @@ from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
 from hfgen.gateway.tracing import About, in_span
-from hfgen.generation import generation
+from hfgen.generation import Generation, generation
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
 from hfgen.hub.client import find_token
 from hfgen.limits import Limits
-from hfgen.options import Options
-from hfgen.providers.huggingface import HuggingFaceInference, is_local
+from hfgen.options import Options, check_options
+from hfgen.providers.huggingface import HuggingFaceInference, in_batches, is_local
 from hfgen.providers.inspection import Inspected
 from hfgen.providers.inspector import inspect, token_count
 from hfgen.servers.detect import detect, parse_api_base
@@ -113,8 +113,8 @@ class Upstream:
     async def _if_listed(self, model: str, events: Events, token: str | None) -> Events:
         async with aclosing(events):
             await self._check_listed(model, token)
-            async for event in events:
-                yield event
+            async for batch in events:
+                yield batch
 
     async def _check_listed(self, model: str, token: str | None) -> None:
         """A path is taken only as a server behind lists it (llama.cpp does): no caller has files here looked for."""
@@ -129,18 +129,23 @@ class Upstream:
         return await token_count(seen, self.session)
 
     def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
-        settings, patience = self.settings, self.settings.patience
-        return HuggingFaceInference.create_async_generator(
-            route.model or None,
-            session=self.session,
-            api_base=route.api_base or settings.api_base or None,
-            api_key=token or settings.upstream_key,
-            connect_timeout=patience.connect,
-            first_token_timeout=patience.first_token,
-            idle_timeout=patience.idle,
-            total_timeout=patience.total,
-            **asked,
-        )
+        settings = self.settings
+        bases = (route.api_base,) if route.api_base else settings.api_base
+        request = _generation(route.model, asked, settings.patience)
+        return in_batches(request, self.session, bases, token or settings.upstream_key)
+
+
+def _generation(model: str, asked: Mapping[str, Any], patience: Limits) -> Generation:
+    """What the waist would make of these arguments."""
+    given = dict(asked)
+    messages, prompt, action, extra = (given.pop(name, None) for name in ("messages", "prompt", "action", "extra_data"))
+    sampling = {name: given.pop(name, None) for name in ("max_tokens", "temperature", "seed")}
+    aspect_ratio, width, height = (given.pop(name, None) for name in ("aspect_ratio", "width", "height"))
+    options = cast("Options", given)
+    check_options(options)
+    name = HuggingFaceInference.get_model(model) if model else ""
+    image = (aspect_ratio, width, height)
+    return generation(name, messages, prompt, action, sampling, image, extra, patience, options)
 
 
 async def _first_that_answers(answers: list[Events]) -> Events:
@@ -152,9 +157,9 @@ async def _first_that_answers(answers: list[Events]) -> Events:
         begun = False
         try:
             async with aclosing(events):
-                async for event in events:
-                    begun = begun or not isinstance(event, Progress)
-                    yield event
+                async for batch in events:
+                    begun = begun or not all(isinstance(event, Progress) for event in batch)
+                    yield batch
         except _AT_FAULT:
             raise
         except HfgenError as error:

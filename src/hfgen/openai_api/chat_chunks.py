@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, assert_never
 
 import msgspec
+from typing_extensions import override
 
 from hfgen.events import (
     Event,
@@ -24,6 +25,7 @@ from hfgen.events import (
     Usage,
 )
 from hfgen.openai_api.refusal import Refusal
+from hfgen.openai_api.wording import Wording
 
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -32,7 +34,7 @@ _OPEN: Final = b',"delta":{"content":'
 _CLOSE: Final = b'},"logprobs":null,"finish_reason":null}]'
 
 
-class ChatChunks:
+class ChatChunks(Wording):
     """Words one answer's events as server-sent events.
 
     Args:
@@ -50,14 +52,14 @@ class ChatChunks:
         self._prefix = self._head + b',"choices":[{"index":' + str(index).encode()
         self._text_prefix = self._prefix + _OPEN
         self._text_suffix = _CLOSE + self._tail
+        self._between_texts = self._text_suffix + self._text_prefix
         self._begun = False
         self._named: set[int] = set()
         self.usage: Usage | None = None
 
+    @override
     def chunk(self, event: Event) -> bytes:
         """The bytes that say this event, none for what OpenAI's form has no word for."""
-        if isinstance(event, str) and self._begun:  # nearly always
-            return self._text_prefix + _encode(event) + self._text_suffix
         match event:
             case str():
                 return self._delta({"content": event})
@@ -78,6 +80,13 @@ class ChatChunks:
                 return b""
             case _:
                 assert_never(event)
+
+    @override
+    def chunks(self, events: Sequence[Event]) -> bytes:
+        """The bytes that say all of these events; nearly always they are text, which is said all at once."""
+        if self._begun and set(map(type, events)) == {str}:
+            return self._text_prefix + self._between_texts.join(map(_encode, events)) + self._text_suffix
+        return super().chunks(events)
 
     def usage_chunk(self, usage: Usage) -> bytes:
         """The last chunk, which has no choices."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, assert_never
 
 import msgspec
+from typing_extensions import override
 
 from hfgen.events import (
     Event,
@@ -20,11 +21,12 @@ from hfgen.events import (
     ToolCallDelta,
     Usage,
 )
+from hfgen.openai_api.wording import Wording
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class ImageEvents:
+class ImageEvents(Wording):
     """Words one answer's events as server-sent events.
 
     Args:
@@ -37,6 +39,7 @@ class ImageEvents:
         self._address_of = address_of
         self.usage: Usage | None = None
 
+    @override
     def chunk(self, event: Event) -> bytes:
         """The bytes that say this event, none for what this form has no word for."""
         match event:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 import msgspec
-from typing_extensions import TypeIs
+from typing_extensions import TypeIs, override
 
 from hfgen.events import (
     Event,
@@ -21,11 +21,12 @@ from hfgen.events import (
     Usage,
 )
 from hfgen.openai_api.chat_chunks import left_out_of, summed, usage_of
+from hfgen.openai_api.wording import Wording
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class TextChunks:
+class TextChunks(Wording):
     """Words one answer's events as server-sent events.
 
     Args:
@@ -45,6 +46,7 @@ class TextChunks:
         self._offset = 0
         self.usage: Usage | None = None
 
+    @override
     def chunk(self, event: Event) -> bytes:
         """The bytes that say this event, none for what this form has no word for."""
         match event:

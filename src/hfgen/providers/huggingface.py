@@ -20,7 +20,7 @@ from hfgen.messages import Messages
 from hfgen.options import Options, check_options, check_type
 from hfgen.providers.base import AsyncGeneratorProvider, ProviderModelMixin
 from hfgen.providers.endpoint import plan_endpoint
-from hfgen.providers.pipeline import Call, stream as run
+from hfgen.providers.pipeline import Call, batches, stream as run
 from hfgen.providers.plan import Plan
 from hfgen.providers.recovery import Way
 from hfgen.providers.router import plan_router
@@ -163,6 +163,25 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         _check_session(session)
         events = run(_opening(asked, session, proxy, bases, api_key, model_file), total=limits.total, retry=asked.retry)
         return events if stream else _in_one_piece(events)
+
+
+def in_batches(
+    asked: Generation, session: Session, bases: Sequence[str], api_key: str | None
+) -> AsyncGenerator[Sequence[Event], None]:
+    """The answer to what was asked as it comes: all the events of one packet together.
+
+    For a front that hands them on together too, which costs less than one by one.
+
+    Args:
+        asked: The request.
+        session: Connections shared with other calls.
+        bases: As `api_base`.
+        api_key: For `bases`, or the Hugging Face token; else what huggingface_hub finds.
+
+    Raises:
+        HfgenError: While iterating, as for `create_async_generator`.
+    """
+    return batches(_opening(asked, session, None, bases, api_key, None), total=asked.limits.total, retry=asked.retry)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import NamedTuple
 
 from hfgen.errors import HfgenError, StreamError
@@ -27,16 +27,14 @@ class Call(NamedTuple):
     news: Sequence[Event] = ()
 
 
-async def stream(
+async def batches(
     opening: AbstractAsyncContextManager[Call],
     *,
     total: float | None = None,
     budget: RetryBudget = BUDGET,
     retry: bool = True,
-) -> AsyncGenerator[Event, None]:
-    """Yield the answer's events; the last is its one `FinishReason`.
-
-    The caller iterates this very generator: one more around it would cost every token some 0.15 µs.
+) -> AsyncGenerator[Sequence[Event], None]:
+    """Yield what has come of the answer, each time that some has; the last event is its one `FinishReason`.
 
     Args:
         opening: Held open as long as the answer is read.
@@ -52,14 +50,13 @@ async def stream(
         recovery = Recovery(call.ways, call.exchange, deadline, budget, retry=retry)
         news, wait = call.news, 0.0
         while True:
-            for event in news:
-                yield event
+            if news:
+                yield news
             await _pause(wait)
             try:
                 async with await recovery.attempt() as attempt:
                     while events := await attempt.read():
-                        for event in events:
-                            yield event
+                        yield events
             except HfgenError as failed:
                 error = failed
             else:
@@ -67,12 +64,28 @@ async def stream(
             try:
                 wait = recovery.after(error)
             except StreamError:
-                for event in recovery.rest():
-                    yield event
+                if rest := recovery.rest():
+                    yield rest
                 raise
             news = (waiting(error),) if wait else ()
-        for event in recovery.end():
-            yield event
+        yield recovery.end()
+
+
+async def stream(
+    opening: AbstractAsyncContextManager[Call],
+    *,
+    total: float | None = None,
+    budget: RetryBudget = BUDGET,
+    retry: bool = True,
+) -> AsyncGenerator[Event, None]:
+    """As `batches`, event by event.
+
+    The caller iterates this very generator: one more around it would cost every token some 0.15 µs.
+    """
+    async with aclosing(batches(opening, total=total, budget=budget, retry=retry)) as answer:
+        async for events in answer:
+            for event in events:
+                yield event
 
 
 async def _pause(seconds: float) -> None:

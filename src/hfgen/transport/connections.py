@@ -13,8 +13,9 @@ from hfgen.version import __version__
 if TYPE_CHECKING:
     import aiohttp
 
-# Small, for while less than this waits aiohttp asks its transport to go on, at each HTTP chunk that is taken.
-_BUFFER: Final = 2**14
+# Small, for while less than this waits aiohttp asks its transport to go on, at each HTTP chunk that is taken; no
+# smaller, as aiohttp lets twice as much wait, and then all that one `recv` brings (64 KiB) is read at once.
+_BUFFER: Final = 2**15
 
 
 class Connections:

@@ -4,8 +4,8 @@ aiohttp is imported when a session is first used, and in `transport` only.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
@@ -54,7 +54,7 @@ class Session:
     """
 
     def __init__(self, *, proxy: str | None = None, resolver: Resolve = resolve, heard: Heard | None = None) -> None:
-        self._heard = heard
+        self._listening: tuple[Heard, ...] = () if heard is None else (heard,)
         self._resolver = resolver
         self._proxy = checked_proxy(proxy)
         self._connections = Connections()
@@ -74,6 +74,15 @@ class Session:
             wait.give_up(SessionClosed("the session was closed while the answer was on its way"))
         self._waits.clear()
         await self._connections.close()
+
+    @contextmanager
+    def telling(self, heard: Heard) -> Generator[None]:
+        """Have one more told of the heads of all answers, as `heard` is, for as long as the context lasts."""
+        self._listening = (*self._listening, heard)
+        try:
+            yield
+        finally:
+            self._listening = tuple(each for each in self._listening if each is not heard)
 
     def open(self, request: WireRequest, target: Target, limits: Limits) -> AbstractAsyncContextManager[HttpAnswer]:
         """Send a request and hand its answer over once its head has come.
@@ -142,7 +151,7 @@ class Session:
             response = await self._send_to(url, request, target, wait, door)
             where = redirect(response, request)
             if where is None:
-                _tell(self._heard, url, target, response)
+                _tell(self._listening, url, target, response)
                 return response
             url, status = where, response.status
             _leave(response)
@@ -251,11 +260,13 @@ def _headers(url: str, request: WireRequest, target: Target) -> dict[str, str]:
     return headers
 
 
-def _tell(heard: Heard | None, url: str, target: Target, response: "aiohttp.ClientResponse") -> None:
-    if heard is None:
+def _tell(listening: tuple[Heard, ...], url: str, target: Target, response: "aiohttp.ClientResponse") -> None:
+    if not listening:
         return
+    head = Head(origin_of(url), target.model, response.status, response.headers)
     try:
-        heard(Head(origin_of(url), target.model, response.status, response.headers))
+        for heard in listening:
+            heard(head)
     except BaseException:
         _leave(response)
         raise

@@ -93,12 +93,10 @@ class EventDecoder:
         if end < 0 or not chunk.startswith(b"data:"):
             return self._block_by_block(chunk)
         start = b"data: " if chunk.startswith(b"data: ") else b"data:"
-        frames: list[Frame] = list(chunk[len(start) : end].split(b"\n\n" + start))
-        if chunk.count(b"\n", 0, end) != 2 * (len(frames) - 1) or (start == b"data:" and b"\n\ndata: " in chunk):
+        frames = chunk[len(start) : end].split(b"\n\n" + start)
+        if b"\n" in b"".join(frames) or (start == b"data:" and b"\n\ndata: " in chunk):
             return self._block_by_block(chunk)  # there are other lines, or other spaces, than those between the blocks
-        if tail := chunk[end + 2 :]:
-            frames += self._slow(tail)
-        return frames
+        return [*frames, *self._slow(chunk[end + 2 :])] if end + 2 < len(chunk) else list(frames)
 
     def _block_by_block(self, chunk: bytes) -> list[Frame]:
         """Blocks of one `data:` line between others; what is more than that goes the long way."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import openai
 from openai import AsyncOpenAI, OpenAI
@@ -288,6 +289,33 @@ def the_real_engine_streams():
     assert text, chunks
     assert text == whole.choices[0].message.content, (text, whole)
     assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens > 0
+
+
+@check
+def a_batch_answers_each_row_of_a_file():
+    rows = [
+        {
+            "custom_id": name,
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": "toy", "messages": HELLO},
+        }
+        for name in ("first", "second")
+    ]
+    file = client.files.create(file=("in.jsonl", "\n".join(map(json.dumps, rows)).encode()), purpose="batch")
+    batch = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"for": "a test"}
+    )
+    until = time.monotonic() + 30
+    while batch.status not in {"completed", "failed"} and time.monotonic() < until:
+        time.sleep(0.2)
+        batch = client.batches.retrieve(batch.id)
+    assert (batch.status, batch.request_counts.completed, batch.metadata) == ("completed", 2, {"for": "a test"}), batch
+    lines = [json.loads(line) for line in client.files.content(batch.output_file_id).text.splitlines()]
+    assert sorted(line["custom_id"] for line in lines) == ["first", "second"]
+    assert {line["response"]["body"]["choices"][0]["message"]["content"] for line in lines} == {ALL}
+    assert [each.id for each in client.batches.list(limit=1)] == [batch.id]
+    assert client.files.delete(file.id).deleted
 
 
 run()
