@@ -71,8 +71,8 @@ Exit codes: 0 every row answered, 3 some failed or a limit of the job stopped it
 @click.option("--schema", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="A JSON schema that answers have to fit.")  # fmt: skip
 @click.option("--tries", type=click.IntRange(0), default=2, show_default=True, help="Times to ask again for its sake.")
-@click.option("--concurrency", type=click.IntRange(1), metavar="N",
-              help="Always so many rows at once; else 8 to begin with, and more while answers stay quick.")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(1), default=256, show_default=True,
+              help="Rows at once, at most; it begins with 8 and grows while the answers stay quick.")  # fmt: skip
 @click.option("--rpm", type=click.FloatRange(0, min_open=True), help="Requests a minute, at most.")
 @click.option("--tpm", type=click.FloatRange(0, min_open=True), help="Tokens a minute, prompts and answers, at most.")
 @click.option("--row-timeout", type=click.FloatRange(0, min_open=True), help="Seconds for a row, repeats included.")
