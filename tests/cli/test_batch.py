@@ -86,6 +86,17 @@ async def test_other_parameters_are_refused_by_name_and_forced_by_a_flag(rows: P
         assert (await hfgen(*command, "--temperature", "1", "--resume", "force"))[0] == 0
 
 
+async def test_another_template_is_another_job(rows: Path) -> None:
+    talker, out = Talker("fine"), rows.with_name("out.jsonl")
+    async with serving(talker) as server:
+        command = ("batch", str(rows), "--out", str(out), "--api-base", server.url, "--template")
+        await hfgen(*command, "Summarise: {text}")
+        code, _, err = await hfgen(*command, "Translate: {text}")
+    assert code == 2
+    assert "Summarise" in err
+    assert len(talker.asked) == 3, "what is paid for is not asked anew by a slip"
+
+
 async def test_a_row_that_fails_is_a_line_and_the_exit_code_says_so(rows: Path) -> None:
     out = rows.with_name("out.jsonl")
     async with serving(Picky("1+1")) as server:

@@ -59,7 +59,7 @@ async def recording(
         partial(
             Journal.open,
             output.path,
-            setting.parameters(),
+            {**setting.parameters(), **output.source.asked},
             output.source,
             force=output.force,
             retry_failed=output.retry_failed,

@@ -36,11 +36,13 @@ class Source(msgspec.Struct, frozen=True):
         name: The input as it was given.
         bytes: Its size, None where it cannot be read twice.
         sha256: Of all of it, "" where it cannot be read twice: then each row's digest alone tells what was edited.
+        asked: How its rows become requests, such as the template; it counts as parameters of the job do.
     """
 
     name: str
     bytes: int | None = None
     sha256: str = ""
+    asked: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
 
     @classmethod
     def of_file(cls, path: Path) -> "Source":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec.structs import replace
 
 from hfgen.cli.batch_input import reading, reads_input
 from hfgen.cli.options import options
@@ -150,7 +151,7 @@ async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally:
     from hfgen.batch.input import Rows  # noqa: PLC0415 - for this command only
     from hfgen.batch.running import run  # noqa: PLC0415 - brings the network along
 
-    source = await asyncio.to_thread(_source, place)
+    source = replace(await asyncio.to_thread(_source, place), asked=_reads(given))
     jobs = await asyncio.to_thread(Rows.of, place, read)
     watching = asyncio.create_task(board.watch())
     results = run(
@@ -179,6 +180,12 @@ def _source(place: str) -> "Source":
 
     file = Path(place).expanduser()
     return Source.of_file(file) if place != "-" and file.is_file() else Source("stdin" if place == "-" else place)
+
+
+def _reads(given: Mapping[str, Any]) -> dict[str, str]:
+    """How rows become requests: with another template they are other requests, and not edited rows."""
+    names = ("column", "template", "system", "kind")
+    return {name: given[name] for name in names if given[name]}
 
 
 def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
