@@ -174,9 +174,14 @@ def summary(standing: Standing, place: str) -> str:
     rows = standing.done + standing.failed
     speed = f" ({rows / standing.seconds:,.1f} rows/s)" if standing.seconds and rows else ""
     return (
-        f"{place}: {standing.done:,} rows answered{failed}{copied}{before}, in {duration(standing.seconds)}{speed}; "
+        f"{place}: {counted(standing.done)} answered{failed}{copied}{before}, in {duration(standing.seconds)}{speed}; "
         f"{tokens:,} tokens, {dollars(standing.spent)}"
     )
+
+
+def counted(rows: int) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
 
 
 def dollars(cost: Cost | None) -> str:

@@ -108,7 +108,7 @@ def command(place: str, **given: Any) -> None:
 def _run(place: str, given: Mapping[str, Any]) -> None:
     from hfgen.batch import status  # noqa: PLC0415 - for this command only
     from hfgen.batch.tally import Tally  # noqa: PLC0415
-    from hfgen.cli.batch_board import board_for  # noqa: PLC0415
+    from hfgen.cli.batch_board import board_for, counted  # noqa: PLC0415
 
     read = reading(given)
     if given["dry_run"]:
@@ -135,7 +135,7 @@ def _run(place: str, given: Mapping[str, Any]) -> None:
     latest = status.read(out)
     if latest is not None and latest.failed:
         if not given["quiet"]:
-            aside(f"{latest.failed:,} rows have failed: each says why under error; --retry-failed asks them again")
+            aside(f"{counted(latest.failed)} failed, each of which says why; --retry-failed asks again")
         sys.exit(_FAILED)
 
 
