@@ -182,14 +182,17 @@ class Answerer:
         return self._ask(question.model, arguments)
 
     def _with_name(self, arguments: dict[str, Any], effort: Effort, place: int) -> dict[str, Any]:
-        """A question that is repeated has the same name; another question for the same row has another."""
+        """A question that is repeated has the same name; another question for the same row has another.
+
+        So has an edited row: a server that knows the name would give the old answer, or refuse the new body.
+        """
         if not self._setting.run:
             return arguments
         custom_id = effort.job.custom_id
         if len(custom_id) > _LONGEST_NAME or not (custom_id.isascii() and custom_id.isprintable()):
             custom_id = hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         which = f"/{effort.asked_again}.{place}" if effort.asked_again or place else ""
-        return {**arguments, "idempotency_key": f"{self._setting.run}/{custom_id}{which}"}
+        return {**arguments, "idempotency_key": f"{self._setting.run}/{custom_id}/{effort.job.digest}{which}"}
 
     def _left(self, deadline: float) -> float:
         left = deadline - _now()
