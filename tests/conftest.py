@@ -44,9 +44,11 @@ _resolve = socket.getaddrinfo
 
 
 def pytest_configure() -> None:
-    """A suite that a shell runs in the background has Ctrl-C ignored, and so would every program that a test starts."""
+    """A shell ignores Ctrl-C for what it runs in the background and nohup SIGHUP: what a test starts would inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # the suite lives on; a program begins with the default
 
 
 def _only_this_machine(host: str | None, *args: Any, **kwargs: Any) -> list[Any]:

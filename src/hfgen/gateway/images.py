@@ -71,9 +71,9 @@ async def _what_comes(events: Events, failed: list[HfgenError]) -> Events:
     came = False
     async with aclosing(events):
         try:
-            async for event in events:
-                came = came or isinstance(event, ImageResponse)
-                yield event
+            async for batch in events:
+                came = came or any(isinstance(event, ImageResponse) for event in batch)
+                yield batch
         except HfgenError as error:
             if not came:
                 raise
