@@ -44,7 +44,7 @@ _resolve = socket.getaddrinfo
 
 
 def pytest_configure() -> None:
-    """A shell ignores Ctrl-C for what it runs in the background and nohup SIGHUP: what a test starts would inherit it."""
+    """What a shell runs in the background ignores Ctrl-C, and under nohup SIGHUP: what a test starts would inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
