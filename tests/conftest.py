@@ -44,7 +44,7 @@ _resolve = socket.getaddrinfo
 
 
 def pytest_configure() -> None:
-    """What a shell runs in the background ignores Ctrl-C, and under nohup SIGHUP: what a test starts would inherit it."""
+    """What runs in the background ignores Ctrl-C, and under nohup SIGHUP: what a test starts would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
