@@ -86,6 +86,18 @@ async def test_rows_that_failed_are_done_unless_they_are_asked_for_again(tmp_pat
     assert recorded(out)["row-2"]["response"]["status_code"] == 200
 
 
+async def test_rows_that_failed_are_asked_again_by_another_name(tmp_path: Path) -> None:
+    """Under the old one a server that knows `Idempotency-Key` would answer with the old error."""
+    out = tmp_path / "out.jsonl"
+    model = AnsweringModel(faults={"one": [400, 400]})
+    async with answering(model) as server:
+        for again in (False, True, True):
+            async for _ in run(["one"], out=out, api_base=server.url, retry_failed=again):
+                pass
+
+    assert len({headers["idempotency-key"] for headers in model.headers}) == 3
+
+
 async def test_other_parameters_are_refused_and_another_address_is_not(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     async with answering(AnsweringModel()) as server, answering(AnsweringModel()) as other:

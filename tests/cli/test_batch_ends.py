@@ -179,7 +179,7 @@ async def test_rows_that_ask_the_same_are_asked_once_and_the_summary_tells(rows:
         )
     assert code == 0
     assert model.asked == {"same": 1, "other": 1}
-    assert "3 rows answered (1 of them copied from rows that ask the same)" in err
+    assert "3 rows answered, 1 of these copied from rows that ask the same" in err
     assert json.loads(err.splitlines()[0])["copied"] == 1
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from hfgen.batch import sidecar
 from hfgen.batch.durable import beside
 from hfgen.batch.mending import begins_as_output
@@ -21,6 +23,10 @@ class Agreement:
 
     meta: Meta
     notices: tuple[str, ...] = ()
+
+    def under(self, run: str) -> "Agreement":
+        """The same, with another name for the run."""
+        return Agreement(msgspec.structs.replace(self.meta, run=run), self.notices)
 
 
 def agree(out: Path, asked: Meta, *, force: bool) -> Agreement:

@@ -86,7 +86,8 @@ class Journal:
                 secret by now, or has the form of one, is masked nevertheless.
             source: Where the rows come from.
             force: Go on although the parameters are others than before, or not known.
-            retry_failed: Drop the recorded errors, so that their rows are not done.
+            retry_failed: Drop the recorded errors, so that their rows are not done. The run gets another name: a
+                server that knows the rows by the old one would answer with the old errors.
 
         Raises:
             UsageError: Other parameters than before, another run at work, or a file that is no batch's output.
@@ -98,7 +99,10 @@ class Journal:
             check_kind(file)
             lock = Lock.take(file)
             try:
-                return cls._locked(file, lock, agree(file, asked, force=force), retry_failed=retry_failed)
+                agreement = agree(file, asked, force=force)
+                if retry_failed:
+                    agreement = agreement.under(asked.run)
+                return cls._locked(file, lock, agreement, retry_failed=retry_failed)
             except BaseException:
                 lock.release()
                 raise

@@ -76,7 +76,8 @@ class Meta(msgspec.Struct, frozen=True):
     """The sidecar's content.
 
     Attributes:
-        run: A random name for the job, the same in each resumption, another one after forced changes.
+        run: A random name for the job, the same in each resumption, another one after forced changes and where rows
+            that failed are asked again.
         version: Of hfgen, at the latest start.
         started: When the job began; UTC, ISO 8601.
         source: The input at the latest start.

@@ -167,7 +167,7 @@ def lines(standing: Standing) -> list[str]:
 
 def summary(standing: Standing, place: str) -> str:
     """The last word: what became of the rows, how long it took, and what it cost."""
-    copied = f" ({standing.copied:,} of them copied from rows that ask the same)" if standing.copied else ""
+    copied = f", {standing.copied:,} of these copied from rows that ask the same" if standing.copied else ""
     before = f", {standing.finished_before:,} before" if standing.finished_before else ""
     failed = f", {standing.failed:,} failed" if standing.failed else ""
     tokens = standing.prompt_tokens + standing.completion_tokens
