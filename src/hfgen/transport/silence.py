@@ -38,7 +38,7 @@ class HeadWait:
         self._due = math.inf
         self._limit = 0.0
         self._looks = _LOOKS
-        self._error: Callable[[float], HfgenError] = self._no_connection
+        self._error: Callable[[str, float], HfgenError] = _no_connection  # a bound method would make a cycle
         self._reason: HfgenError | None = None
         self.since = self._loop.time()
 
@@ -62,11 +62,11 @@ class HeadWait:
 
     def connecting(self) -> None:
         """A connection is looked for."""
-        self._set(self._loop.time(), self._limits.connect, self._no_connection)
+        self._set(self._loop.time(), self._limits.connect, _no_connection)
 
     def connected(self) -> None:
         """There is a connection: the head is waited for, however many bytes of it come one by one."""
-        self._set(self.since, self._limits.first_token, self._no_head)
+        self._set(self.since, self._limits.first_token, _no_head)
 
     def give_up(self, reason: HfgenError) -> None:
         """End the wait with an error."""
@@ -75,7 +75,7 @@ class HeadWait:
             self._reason = reason
             self._task.cancel()
 
-    def _set(self, since: float, limit: float | None, error: Callable[[float], HfgenError]) -> None:
+    def _set(self, since: float, limit: float | None, error: Callable[[str, float], HfgenError]) -> None:
         """Time this wait; a timer that fires before stays, and is set again when it does."""
         self._limit, self._error, self._looks = limit or 0.0, error, _LOOKS
         self._due = math.inf if limit is None else since + limit
@@ -103,19 +103,21 @@ class HeadWait:
             self._looks -= 1
             self._timer = self._loop.call_soon(self._fire)
         else:
-            self.give_up(self._error(self._limit))
+            self.give_up(self._error(self._name, self._limit))
 
-    def _no_connection(self, limit: float) -> HfgenError:
-        return TimedOut(
-            f"no connection to {self._name} within {limit:g} s",
-            hint="Check the address and the network, or allow more with connect_timeout=.",
-        )
 
-    def _no_head(self, limit: float) -> HfgenError:
-        return TimedOut(
-            f"{self._name} did not begin to answer within {limit:g} s",
-            hint="Allow more with first_token_timeout= or timeout=.",
-        )
+def _no_connection(name: str, limit: float) -> HfgenError:
+    return TimedOut(
+        f"no connection to {name} within {limit:g} s",
+        hint="Check the address and the network, or allow more with connect_timeout=.",
+    )
+
+
+def _no_head(name: str, limit: float) -> HfgenError:
+    return TimedOut(
+        f"{name} did not begin to answer within {limit:g} s",
+        hint="Allow more with first_token_timeout= or timeout=.",
+    )
 
 
 class Silence:
