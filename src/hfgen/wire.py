@@ -193,6 +193,11 @@ class Answer(Protocol):
         """The server's own name for the request, "" where it gives none."""
         ...
 
+    @property
+    def over(self) -> bool:
+        """Whether the whole body has come, so that its connection is free."""
+        ...
+
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body."""
         ...

@@ -38,6 +38,10 @@ class Replay:
     async def download(self, url: str, target: Target, limits: Limits, most: int) -> bytes:
         raise AssertionError(url)  # no text lies anywhere else
 
+    @property
+    def over(self) -> bool:
+        return not self._chunks
+
     async def read(self) -> Sequence[Frame]:
         while self._chunks:
             if frames := self._decoder.feed(self._chunks.pop(0)):

@@ -209,7 +209,7 @@ class Attempt:
 
     async def _finish(self, answer: Answer, *, at_end: bool) -> None:
         """Release the connection for the next call where the body ends at once; see that the answer is whole."""
-        if not at_end:
+        if not at_end and not answer.over:
             patience = self._patience or asyncio.get_running_loop().time() + _GRACE
             try:
                 async with asyncio.timeout_at(patience):

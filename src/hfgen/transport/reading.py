@@ -52,6 +52,11 @@ class HttpAnswer:
         """The server's own name for the request, "" where it gives none."""
         return next((self.headers[name] for name in _ID_HEADERS if name in self.headers), "")
 
+    @property
+    def over(self) -> bool:
+        """Whether the whole body has come, so that its connection is free."""
+        return self._incoming.over
+
     async def read(self) -> Sequence[Frame]:
         """The frames that have arrived, at least one; none at the end of the body.
 
@@ -137,6 +142,11 @@ class Incoming:
         self.coding = coding(response.headers.get("Content-Encoding", ""))
         self._plain = isinstance(self.coding, Identity)
         self._pieces: Iterator[bytes] = iter(())
+
+    @property
+    def over(self) -> bool:
+        """Whether all of them have come."""
+        return self._content.at_eof()
 
     async def chunk(self) -> bytes:
         """What has come, in a bounded piece; b"" at the end."""
