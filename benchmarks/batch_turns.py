@@ -72,6 +72,7 @@ def hfgen_stub(rows: Path, out: Path, _root: str, _at_once: int) -> None:
 
     from hfgen.batch import Job, Result, run
     from hfgen.batch.bad_row import BadRow
+    from hfgen.batch.budget import Budget
     from hfgen.batch.input import Jobs
     from hfgen.batch.result import Account, Response
     from hfgen.batch.setting import Setting
@@ -80,7 +81,7 @@ def hfgen_stub(rows: Path, out: Path, _root: str, _at_once: int) -> None:
     response = Response(200, "", Raw(body))
 
     class Stub:
-        under_way = 0
+        under_way = slots = 0
 
         def stop(self) -> None:
             """Nothing is under way."""
@@ -91,7 +92,7 @@ def hfgen_stub(rows: Path, out: Path, _root: str, _at_once: int) -> None:
                 yield Result("batch_req_1", job.custom_id, response, None, Account(job.digest, job.row))
 
     @asynccontextmanager
-    async def opened(_: Setting) -> AsyncGenerator[Stub, None]:
+    async def opened(_: Setting, _budget: Budget) -> AsyncGenerator[Stub, None]:
         yield Stub()
 
     async def work() -> None:

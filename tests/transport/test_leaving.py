@@ -171,6 +171,27 @@ async def test_a_generator_that_is_left_closes_its_connection(shared: bool, coll
     gc.collect()
 
 
+async def test_an_answer_that_was_read_leaves_nothing_to_the_garbage_collector() -> None:
+    """What has no cycle is gone at once, and no call pays for looking."""
+
+    async with stalling("whole") as (_, server), Session() as session:
+        await read_all(session, server.url, Limits())
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(5):
+                async for _ in HuggingFaceInference.create_async_generator(
+                    "m", [{"role": "user", "content": "Hi"}], api_base=server.url, session=session
+                ):
+                    pass
+            gc.collect()
+            ours = [type(each) for each in gc.garbage if type(each).__module__.startswith("hfgen.")]
+            assert ours == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+
+
 @pytest.mark.parametrize("phase", PHASES)
 async def test_closing_the_session_ends_what_is_under_way_and_it_can_be_used_again(phase: str) -> None:
     async with stalling(phase) as (staller, server):
