@@ -297,7 +297,7 @@ def test_a_line_that_is_no_result_is_named(tmp_path: Path, line: bytes) -> None:
 
 @pytest.mark.parametrize("out", ["table", "table.xlsx", "-"])
 def test_a_form_that_cannot_be_told_is_asked_for(tmp_path: Path, out: str) -> None:
-    with pytest.raises(UsageError, match="give --format"):
+    with pytest.raises(UsageError, match="give --to-format"):
         export(Export(tmp_path / "out.jsonl", out))
 
 

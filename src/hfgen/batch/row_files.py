@@ -50,7 +50,7 @@ def row_form(name: str) -> RowForm:
     """
     form = _BY_ENDING.get(Path(name).suffix.lower())
     if form is None:
-        raise UsageError(f"{name}: end its name in .jsonl, .csv or .parquet, or give --format")
+        raise UsageError(f"{name}: end its name in .jsonl, .csv or .parquet, or give --to-format")
     return form
 
 
