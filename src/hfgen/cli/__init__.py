@@ -109,8 +109,8 @@ def main(args: Sequence[str] | None = None) -> None:
     from hfgen.cli.failures import guarded  # noqa: PLC0415 - not needed for completion
     from hfgen.cli.terminal import write_utf8  # noqa: PLC0415
 
-    # Python looks for cycles each 700 new objects. Nothing here makes many, and rows or streams side by side make objects
-    # by the thousand: looking took a twelfth of a batch's time.
+    # Python looks for cycles each 700 new objects. Nothing here makes many, and rows or streams side by side make
+    # objects by the thousand: looking took a twelfth of a batch's time.
     gc.set_threshold(_NEW_OBJECTS)
     write_utf8()
     sys.exit(guarded(lambda: group.main(args=None if args is None else list(args), standalone_mode=False)))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hfgen.errors import UsageError
+from hfgen.gateway.about import About
 from hfgen.gateway.telling import Events
-from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.openai_api.refusal import Refusal, refusal
 from hfgen.openai_api.schema import Sampling

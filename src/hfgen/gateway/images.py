@@ -11,10 +11,10 @@ from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import HfgenError, UsageError
 from hfgen.events import ImageResponse
+from hfgen.gateway.about import About
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.picture_store import PICTURES, PictureStore, kept
 from hfgen.gateway.telling import Events, gathered, stream
-from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.hub.catalogue import DEFAULT_IMAGE_MODEL
 from hfgen.openai_api.arguments import image_arguments

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import UsageError
+from hfgen.gateway.about import About
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
 from hfgen.gateway.response_events import ResponseEvents
 from hfgen.gateway.response_input import arguments
 from hfgen.gateway.response_schema import ResponsesRequest
 from hfgen.gateway.telling import gathered, stream
-from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.openai_api.refusal import refusal
 from hfgen.openai_api.schema import read

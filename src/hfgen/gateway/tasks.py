@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from hfgen.errors import UsageError
 from hfgen.events import Event, ImageResponse
+from hfgen.gateway.about import About
 from hfgen.gateway.heads import LEFT_OUT
 from hfgen.gateway.images import paint
 from hfgen.gateway.outbox import STREAM_HEADERS, Outbox
@@ -22,7 +23,6 @@ from hfgen.gateway.settings import Limits
 from hfgen.gateway.task_chunks import TaskChunks, fault, whole
 from hfgen.gateway.task_schema import Grammar, TaskParameters, TaskRequest
 from hfgen.gateway.telling import Events, gathered, stream
-from hfgen.gateway.tracing import About
 from hfgen.gateway.upstream import Upstream
 from hfgen.openai_api.chat_chunks import left_out_of
 from hfgen.openai_api.refusal import Refusal, refusal

@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hfgen.errors import HfgenError
 from hfgen.events import Event, FinishReason, Progress, Usage
 from hfgen.gateway import span_names as names, telemetry_figures
+from hfgen.gateway.about import About
 from hfgen.gateway.telemetry_figures import Outcome
 from hfgen.gateway.telling import Events
-from hfgen.gateway.tracing import About
 from hfgen.messages import text_of
 from hfgen.version import __version__
 

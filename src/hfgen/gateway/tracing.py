@@ -6,21 +6,8 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
+from hfgen.gateway.about import About
 from hfgen.gateway.telling import Events
-
-
-class About(NamedTuple):
-    """What is told of an answer beside what was asked.
-
-    Attributes:
-        answer_id: As the caller gets it, "" where its form has none.
-        choices: How many answers were asked for.
-        stream: Whether it is streamed.
-    """
-
-    answer_id: str = ""
-    choices: int = 1
-    stream: bool = False
 
 
 class _Telemetry(NamedTuple):

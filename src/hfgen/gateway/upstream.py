@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from hfgen.errors import BadRequest, HfgenError, ModelNotSupportedError, PromptError, UsageError
 from hfgen.events import Progress
+from hfgen.gateway.about import About
 from hfgen.gateway.names import Route, is_foreign_path, routes_of
 from hfgen.gateway.settings import Settings
 from hfgen.gateway.telling import Events
-from hfgen.gateway.tracing import About, in_span
+from hfgen.gateway.tracing import in_span
 from hfgen.generation import generation
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL
 from hfgen.hub.client import find_token
