@@ -72,9 +72,9 @@ def hfgen_stub(rows: Path, out: Path, _root: str, _at_once: int) -> None:
 
     from hfgen.batch import Job, Result, run
     from hfgen.batch.bad_row import BadRow
-    from hfgen.batch.budget import Budget
-    from hfgen.batch.input import Jobs
+    from hfgen.batch.pacing.budget import Budget
     from hfgen.batch.result import Account, Response
+    from hfgen.batch.rows.input import Jobs
     from hfgen.batch.setting import Setting
 
     body = json.dumps({"choices": [{"message": {"content": " word" * 20}, "finish_reason": "stop"}]}).encode()

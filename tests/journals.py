@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from hfgen.batch.job import Job
-from hfgen.batch.journal import Journal
+from hfgen.batch.journal.journal import Journal
+from hfgen.batch.journal.sidecar import Source
 from hfgen.batch.result import Account, Failure, Response, Result
-from hfgen.batch.sidecar import Source
 
 STDIN = Source("-")
 PARAMETERS: dict[str, Any] = {"model": "m", "temperature": 0.5}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from hfgen.batch.allowance import Need
-from hfgen.batch.pace import Lane, Outcome, Pace, Ticket
+from hfgen.batch.pacing.allowance import Need
+from hfgen.batch.pacing.pace import Lane, Outcome, Pace, Ticket
 from hfgen.errors import HfgenError, ModelLoading, RateLimited, ServerError, TimedOut
 from hfgen.events import Usage
 

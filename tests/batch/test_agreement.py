@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hfgen.batch.sidecar import Meta, Source
+from hfgen.batch.journal.sidecar import Meta, Source
 from hfgen.errors import UsageError
 from hfgen.redaction import conceal
 from journals import PARAMETERS, answer, job, opened, recorded

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from hfgen import UsageError
-from hfgen.batch.allowance import Allowance, Need, Rates
+from hfgen.batch.pacing.allowance import Allowance, Need, Rates
 
 
 def times(allowance: Allowance, needs: list[Need], used: list[Need], lasts: float = 0.0) -> list[float]:

@@ -15,14 +15,14 @@ from answering_model import AnsweringModel, answer_to, answering, never
 from hfgen import HfgenError, MissingAuth, UsageError
 from hfgen.batch import JobStopped, Result, Tally, run
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.budget import Budget
-from hfgen.batch.cluster import Cluster, Lost
+from hfgen.batch.cluster.cluster import Cluster, Lost
+from hfgen.batch.cluster.orders import Order, Report
+from hfgen.batch.cluster.worker import Worker
 from hfgen.batch.opening import Opening
-from hfgen.batch.orders import Order, Report
+from hfgen.batch.pacing.budget import Budget
+from hfgen.batch.pacing.spending import Prices
 from hfgen.batch.runner import Engine
 from hfgen.batch.setting import Setting
-from hfgen.batch.spending import Prices
-from hfgen.batch.worker import Worker
 from hfgen.hub.offers import Offer, Pricing
 
 

@@ -1,6 +1,6 @@
 """Slots: when they grow, and what halves them."""
 
-from hfgen.batch.concurrency import Concurrency, Slot
+from hfgen.batch.pacing.concurrency import Concurrency, Slot
 
 
 def filled(slots: Concurrency) -> list[Slot]:

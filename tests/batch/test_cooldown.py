@@ -1,6 +1,6 @@
 """One pause for all that ask one server."""
 
-from hfgen.batch.cooldown import Cooldown
+from hfgen.batch.pacing.cooldown import Cooldown
 
 
 def longest(low: float, high: float) -> float:

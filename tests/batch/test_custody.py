@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.custody import Custody
+from hfgen.batch.cluster.custody import Custody
 from hfgen.batch.job import Job
 from hfgen.batch.result import Account, Result
 

@@ -16,13 +16,13 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from hfgen.batch.asking import Asking
-from hfgen.batch.export import Export, Exported, export
-from hfgen.batch.input import Jobs, Reading
+from hfgen.batch.export.export import Export, Exported, export
+from hfgen.batch.export.row_files import RowForm, guarded, row_file
 from hfgen.batch.job import Job
 from hfgen.batch.result import Account, Failure, Response, Result
-from hfgen.batch.row_files import RowForm, guarded, row_file
-from hfgen.batch.template import Template
+from hfgen.batch.rows.asking import Asking
+from hfgen.batch.rows.input import Jobs, Reading
+from hfgen.batch.rows.template import Template
 from hfgen.errors import UsageError
 
 Answer = Callable[[Job], dict[str, Any]]
@@ -321,7 +321,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, source: Path) -> No
 CROWDED = """
 import resource, signal, sys
 from pathlib import Path
-from hfgen.batch.export import Export, export
+from hfgen.batch.export.export import Export, export
 if sys.argv[2].endswith("parquet"):
     import pyarrow.parquet  # its threads and its code take no files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -12,7 +12,7 @@ from answering_model import AnsweringModel, answer_to, answering
 from batch_jobs import finished, row, texts
 from hfgen import UsageError
 from hfgen.batch import Tally, run
-from hfgen.batch.input import Reading, Rows
+from hfgen.batch.rows.input import Reading, Rows
 
 
 @pytest.fixture

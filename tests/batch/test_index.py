@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from hfgen.batch.index import Index
+from hfgen.batch.journal.index import Index
 
 PROGRAM = """
 import resource, sys
-from hfgen.batch.index import Index
+from hfgen.batch.journal.index import Index
 
 def memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

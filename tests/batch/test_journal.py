@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hfgen.batch import status
-from hfgen.batch.journal import Journal
-from hfgen.batch.sidecar import Source
-from hfgen.batch.spending import Cost
-from hfgen.batch.status import Status
-from hfgen.batch.survey import Survey
+from hfgen.batch.journal import status
+from hfgen.batch.journal.journal import Journal
+from hfgen.batch.journal.sidecar import Source
+from hfgen.batch.journal.status import Status
+from hfgen.batch.journal.survey import Survey
+from hfgen.batch.pacing.spending import Cost
 from hfgen.errors import OutputFailed, UsageError
 from journals import PARAMETERS, STDIN, answer, failure, job, opened, recorded, refusal
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hfgen.batch import status
-from hfgen.batch.journal import Journal
-from hfgen.batch.status import Status
+from hfgen.batch.journal import status
+from hfgen.batch.journal.journal import Journal
+from hfgen.batch.journal.status import Status
 from hfgen.errors import OutputFailed, UsageError
 from journals import PARAMETERS, answer, edition, job, opened, recorded
 
@@ -153,7 +153,7 @@ def test_a_link_that_leads_round_in_a_circle_is_an_error_of_ours(tmp_path: Path)
 
 def test_a_full_disk_of_temporary_files_is_an_error_of_ours(small_disk: Path) -> None:
     program = """
-from hfgen.batch.index import Index
+from hfgen.batch.journal.index import Index
 index = Index()
 try:
     for row in range(1, 10**6):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given, settings, strategies as st
 
 from hfgen.batch.job import Job
-from hfgen.batch.journal import Journal
+from hfgen.batch.journal.journal import Journal
 from journals import answer, failure, job, opened, recorded
 
 

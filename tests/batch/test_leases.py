@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 
-from hfgen.batch.allowance import Need, Rates
-from hfgen.batch.budget import Budget
-from hfgen.batch.leases import Lease, Leased, Lessor, Settlement, Want
-from hfgen.batch.pace import Lane, Outcome, Pace
-from hfgen.batch.spending import Prices
+from hfgen.batch.cluster.leases import Lease, Leased, Lessor, Settlement, Want
+from hfgen.batch.pacing.allowance import Need, Rates
+from hfgen.batch.pacing.budget import Budget
+from hfgen.batch.pacing.pace import Lane, Outcome, Pace
+from hfgen.batch.pacing.spending import Prices
 from hfgen.errors import ServerError
 from hfgen.events import Usage
 from hfgen.hub.offers import Offer, Pricing

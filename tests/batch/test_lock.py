@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hfgen.batch.lock import Holder, Lock, _is_still
+from hfgen.batch.journal.lock import Holder, Lock, _is_still
 from hfgen.errors import OutputFailed, UsageError
 from journals import opened
 
 HOLDER = """
 import sys
 from pathlib import Path
-from hfgen.batch.lock import Lock
+from hfgen.batch.journal.lock import Lock
 lock = Lock.take(Path(sys.argv[1]))
 print("taken", flush=True)
 sys.stdin.read()

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hfgen.batch.input import Jobs
 from hfgen.batch.result import Account, Response, Result
+from hfgen.batch.rows.input import Jobs
 
 ROWS = int(
     os.environ.get("HFGEN_ROWS", "100000")
@@ -19,7 +19,7 @@ ROWS = int(
 MOST = 4  # MiB that may differ
 COUNT = """
 import resource, sys
-from hfgen.batch.input import Jobs, Reading
+from hfgen.batch.rows.input import Jobs, Reading
 with Jobs(sys.argv[1], Reading(limit=int(sys.argv[2]))) as jobs:
     rows = sum(1 for _ in jobs)
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -27,7 +27,7 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 TABLE = """
 import resource, sys
 from pathlib import Path
-from hfgen.batch.export import Export, export
+from hfgen.batch.export.export import Export, export
 done = export(Export(Path(sys.argv[1]), sys.argv[2], sys.argv[3], order=sys.argv[4]))
 print(done.answers, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.input import Jobs
 from hfgen.batch.job import Job
+from hfgen.batch.rows.input import Jobs
 from hfgen.errors import UsageError
 
 HI = [{"role": "user", "content": "Hi"}]

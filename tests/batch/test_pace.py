@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from hfgen import BadRequest, ConnectionFailed, HfgenError, MissingAuth, PaymentRequired, RateLimited, ServerError
-from hfgen.batch.allowance import Allowance, Rates
-from hfgen.batch.pace import UNMET, Lane, Outcome, Pace, Ticket
-from hfgen.batch.spending import Prices, Spending
+from hfgen.batch.pacing.allowance import Allowance, Rates
+from hfgen.batch.pacing.pace import UNMET, Lane, Outcome, Pace, Ticket
+from hfgen.batch.pacing.spending import Prices, Spending
 from hfgen.errors import EndpointPaused, ModelLoading, StreamError, TimedOut
 from hfgen.events import Usage
 from hfgen.hub.offers import Offer, Pricing

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hfgen.batch.asking import Asking
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.input import Jobs, Reading
-from hfgen.batch.template import Template
+from hfgen.batch.rows.asking import Asking
+from hfgen.batch.rows.input import Jobs, Reading
+from hfgen.batch.rows.template import Template
 from hfgen.errors import UsageError
 
 HI = {"role": "user", "content": "Hi"}
@@ -104,7 +104,7 @@ def test_a_damaged_row_group_is_told_after_the_rows_before_it(parquet: Any, tmp_
 
 def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.delitem(sys.modules, "hfgen.batch.arrow", raising=False)
+    monkeypatch.delitem(sys.modules, "hfgen.batch.rows.arrow", raising=False)
     (tmp_path / "in.parquet").write_bytes(b"PAR1")
 
     with pytest.raises(UsageError, match=r"pip install 'hfgen\[tables\]'"):

@@ -10,7 +10,7 @@ from answering_model import AnsweringModel
 from batch_jobs import finished, row
 from hfgen import UsageError
 from hfgen.batch import JobStopped, Result, Tally, run
-from hfgen.batch.spending import Cost
+from hfgen.batch.pacing.spending import Cost
 from loopback import Server, serving
 
 TOKEN = "hf_a_token_for_tests_only"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from hfgen.batch.reading import read
+from hfgen.batch.rows.reading import read
 
 
 @given(st.lists(st.integers(), max_size=2000), st.sets(st.integers(0, 6)))

@@ -14,7 +14,7 @@ from hfgen import (
     TruncatedStream,
 )
 from hfgen.answers import error_of_answer
-from hfgen.batch.repeats import Fate, Repeats, fate_of, is_load
+from hfgen.batch.pacing.repeats import Fate, Repeats, fate_of, is_load
 from hfgen.errors import EndpointPaused, PromptError, TimedOut
 
 

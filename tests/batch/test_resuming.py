@@ -15,7 +15,7 @@ from answering_model import AnsweringModel, answer_to, answering
 from hfgen import MissingAuth, UsageError
 from hfgen.batch import run
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.status import read as read_status
+from hfgen.batch.journal.status import read as read_status
 
 PROMPTS = [f"question {n}" for n in range(60)]
 

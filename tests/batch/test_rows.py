@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from hfgen.batch.asking import Asking
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.input import Jobs, Reading
 from hfgen.batch.job import Job
-from hfgen.batch.template import Template
+from hfgen.batch.rows.asking import Asking
+from hfgen.batch.rows.input import Jobs, Reading
+from hfgen.batch.rows.template import Template
 from hfgen.errors import UsageError
 from hfgen.openai_api.arguments import chat_arguments
 from hfgen.openai_api.bounds import Bounds

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from hfgen import ConnectionFailed, EndpointPaused, HfgenError, MissingAuth, RateLimited, TruncatedStream
-from hfgen.batch.allowance import Need
 from hfgen.batch.effort import Effort
 from hfgen.batch.job import Job
-from hfgen.batch.pace import Lane, Pace
+from hfgen.batch.pacing.allowance import Need
+from hfgen.batch.pacing.pace import Lane, Pace
+from hfgen.batch.pacing.repeats import Repeats
 from hfgen.batch.question import Question
-from hfgen.batch.repeats import Repeats
 from hfgen.batch.result import Account, Failure, Response, Result
 from hfgen.batch.runner import Runner
 

@@ -13,8 +13,8 @@ from answering_model import MODELS, AnsweringModel, answer_to, answering, never
 from hfgen import MissingAuth, PaymentRequired, Session, UsageError
 from hfgen.batch import Job, JobStopped, Result, Tally, run
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.spending import Prices
-from hfgen.batch.status import read as read_status
+from hfgen.batch.journal.status import read as read_status
+from hfgen.batch.pacing.spending import Prices
 from hfgen.hub.offers import Offer, Pricing
 from loopback import Visit, serving
 

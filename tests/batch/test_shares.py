@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from hfgen.batch.input import Jobs, Reading
-from hfgen.batch.shard import Shard
+from hfgen.batch.rows.input import Jobs, Reading
+from hfgen.batch.rows.shard import Shard
 from hfgen.errors import UsageError
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hfgen.batch.input import Jobs, Reading
-from hfgen.batch.source import open_source
+from hfgen.batch.rows.input import Jobs, Reading
+from hfgen.batch.rows.source import open_source
 from hfgen.errors import UsageError
 
 OPENAI = b'{"custom_id":"a","url":"/v1/completions","body":{"prompt":"Hi"}}\n'
 ROWS = b'{"prompt":"Hi","id":"a"}\n'
-SHOW = "import sys; from hfgen.batch.input import *; print(*(f'{j.custom_id}:{j.row}' for j in Jobs(sys.argv[1])))"
+SHOW = "import sys; from hfgen.batch.rows.input import *; print(*(f'{j.custom_id}:{j.row}' for j in Jobs(sys.argv[1])))"
 
 
 def form(tmp_path: Path, name: str, data: bytes, *columns: str) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hfgen.batch.allowance import Need
-from hfgen.batch.spending import Cost, Prices, Spending
+from hfgen.batch.pacing.allowance import Need
+from hfgen.batch.pacing.spending import Cost, Prices, Spending
 from hfgen.hub.offers import Offer, Pricing
 
 CHEAP = Offer("cheap", pricing=Pricing(input=0.1, output=0.4))

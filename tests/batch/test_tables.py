@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from hfgen.batch.asking import Asking
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.input import Jobs, Reading
-from hfgen.batch.lines import LONGEST
-from hfgen.batch.record import Record
-from hfgen.batch.source import Form, Source
-from hfgen.batch.tables import read_table
+from hfgen.batch.rows.asking import Asking
+from hfgen.batch.rows.input import Jobs, Reading
+from hfgen.batch.rows.lines import LONGEST
+from hfgen.batch.rows.record import Record
+from hfgen.batch.rows.source import Form, Source
+from hfgen.batch.rows.tables import read_table
 from hfgen.errors import UsageError
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from hfgen import UsageError
 from hfgen.batch.ends import Ends
+from hfgen.batch.pacing.spending import Cost
 from hfgen.batch.result import Account, Failure, Response, Result
-from hfgen.batch.spending import Cost
 from hfgen.batch.tally import Tally
 
 

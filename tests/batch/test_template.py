@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from hfgen.batch.bad_row import RowFault
-from hfgen.batch.template import Template
+from hfgen.batch.rows.template import Template
 from hfgen.errors import UsageError
 
 names = st.text(min_size=1, max_size=8).filter(lambda name: not set(name) & set("{}"))

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from hfgen.batch.allowance import Need
-from hfgen.batch.told_limits import ToldLimits
+from hfgen.batch.pacing.allowance import Need
+from hfgen.batch.pacing.told_limits import ToldLimits
 
 NONE = Need()
 

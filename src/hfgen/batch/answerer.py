@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from hfgen.batch import outcomes, pictures
-from hfgen.batch.allowance import Need
 from hfgen.batch.effort import Effort
 from hfgen.batch.job import Job
-from hfgen.batch.pace import Lane
+from hfgen.batch.pacing.allowance import Need
+from hfgen.batch.pacing.pace import Lane
 from hfgen.batch.policy import Again, asked_for, text_of
 from hfgen.batch.question import Question, question_of
 from hfgen.batch.result import Failure, Result

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from hfgen.batch.allowance import Need
 from hfgen.batch.job import Job
-from hfgen.batch.pace import Lane
+from hfgen.batch.pacing.allowance import Need
+from hfgen.batch.pacing.pace import Lane
+from hfgen.batch.pacing.spending import NOTHING, Cost
 from hfgen.batch.question import Question
-from hfgen.batch.spending import NOTHING, Cost
 from hfgen.openai_api.refusal import Refusal
 
 

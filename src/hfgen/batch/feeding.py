@@ -11,11 +11,11 @@ from hfgen.batch.bad_row import BadRow
 from hfgen.batch.dedup import Dedup
 from hfgen.batch.given import Given, job_of
 from hfgen.batch.job import Job
-from hfgen.batch.journal import Journal
-from hfgen.batch.reading import read
-from hfgen.batch.recorded import results
+from hfgen.batch.journal.journal import Journal
+from hfgen.batch.journal.recorded import results
+from hfgen.batch.journal.survey import Survey
 from hfgen.batch.result import Result
-from hfgen.batch.survey import Survey
+from hfgen.batch.rows.reading import read
 from hfgen.batch.tally import Tally
 
 Jobs: TypeAlias = "Iterable[Given] | AsyncIterable[Given]"

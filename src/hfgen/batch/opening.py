@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from hfgen.batch.answerer import Answerer
-from hfgen.batch.budget import Budget
+from hfgen.batch.pacing.budget import Budget
 from hfgen.batch.pricing import prices_for
 from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.setting import Setting

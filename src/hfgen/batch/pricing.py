@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from hfgen.batch.pacing.spending import Prices
 from hfgen.batch.setting import Setting
-from hfgen.batch.spending import Prices
 from hfgen.errors import HfgenError, UsageError
 from hfgen.hub.catalogue import DEFAULT_MODEL, LOCAL_NAMES, MODEL_ALIASES, router_endpoint
 from hfgen.hub.client import find_token, hub_offline

@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hfgen import __version__
-from hfgen.batch.budget import Budget
-from hfgen.batch.cluster import Cluster, Lost
+from hfgen.batch.cluster.cluster import Cluster, Lost
+from hfgen.batch.cluster.orders import Brief, Order, Report
+from hfgen.batch.cluster.worker import Worker
 from hfgen.batch.opening import Opening
-from hfgen.batch.orders import Brief, Order, Report
+from hfgen.batch.pacing.budget import Budget
 from hfgen.batch.runner import Engine
 from hfgen.batch.setting import Setting
-from hfgen.batch.worker import Worker
 from hfgen.errors import HfgenError, UsageError
 from hfgen.hub.client import find_token
 

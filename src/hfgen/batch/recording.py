@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 
 from hfgen.batch.ends import JobStopped
-from hfgen.batch.journal import Journal
+from hfgen.batch.journal.journal import Journal
+from hfgen.batch.journal.sidecar import Source
+from hfgen.batch.journal.status import Status
 from hfgen.batch.setting import Setting
-from hfgen.batch.sidecar import Source
-from hfgen.batch.status import Status
 from hfgen.batch.tally import Tally
 from hfgen.errors import HfgenError
 

@@ -22,10 +22,10 @@ from hfgen.batch.bad_row import BadRow
 from hfgen.batch.effort import Effort
 from hfgen.batch.ends import JobStopped
 from hfgen.batch.job import Job
-from hfgen.batch.pace import Next, Outcome, Pace, Ticket
-from hfgen.batch.repeats import MOST_ATTEMPTS, is_load
+from hfgen.batch.pacing.pace import Next, Outcome, Pace, Ticket
+from hfgen.batch.pacing.repeats import MOST_ATTEMPTS, is_load
+from hfgen.batch.pacing.spending import PROVIDER_HEADER
 from hfgen.batch.result import Result
-from hfgen.batch.spending import PROVIDER_HEADER
 from hfgen.errors import ConnectionFailed, HfgenError, OutputFailed
 from hfgen.events import Usage
 from hfgen.wire import Head

@@ -12,23 +12,23 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from typing_extensions import Unpack
 
-from hfgen.batch.allowance import Rates
 from hfgen.batch.answer_schema import AnswerSchema
-from hfgen.batch.budget import Budget
-from hfgen.batch.concurrency import MOST
 from hfgen.batch.dedup import Dedup
 from hfgen.batch.ends import Ends
 from hfgen.batch.feeding import Feeding, Jobs
-from hfgen.batch.journal import Journal
+from hfgen.batch.journal.journal import Journal
+from hfgen.batch.journal.sidecar import Source
 from hfgen.batch.opening import Opening, check_call, here, priced
+from hfgen.batch.pacing.allowance import Rates
+from hfgen.batch.pacing.budget import Budget
+from hfgen.batch.pacing.concurrency import MOST
+from hfgen.batch.pacing.spending import Prices
 from hfgen.batch.policy import OnLength, Policy
 from hfgen.batch.pricing import check_bound
 from hfgen.batch.recording import Output, recording
 from hfgen.batch.result import Result
 from hfgen.batch.runner import Engine
 from hfgen.batch.setting import Setting
-from hfgen.batch.sidecar import Source
-from hfgen.batch.spending import Prices
 from hfgen.batch.stopping import Stopping
 from hfgen.batch.tally import Tally
 from hfgen.errors import UsageError

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from hfgen.batch.pacing.spending import Cost
 from hfgen.batch.result import Result
-from hfgen.batch.spending import Cost
 
 _WINDOW: Final = 30.0  # seconds over which a speed is told
 _STEP: Final = 1.0  # seconds that are counted together

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 import click
 import msgspec
 
-from hfgen.batch.spending import Cost
+from hfgen.batch.pacing.spending import Cost
 from hfgen.batch.tally import Standing
 from hfgen.cli.terminal import aside, draws, harmless, styled
 from hfgen.errors import UsageError

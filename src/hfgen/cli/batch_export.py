@@ -32,7 +32,7 @@ The batch may still be running. In CSV a cell that a spreadsheet would take for 
 @reads_input
 def command(output: Path, place: str, **given: Any) -> None:
     """Write the table; `_HELP` is what a person reads."""
-    from hfgen.batch.export import Export, export  # noqa: PLC0415 - for this command only
+    from hfgen.batch.export.export import Export, export  # noqa: PLC0415 - for this command only
 
     asked = Export(
         output,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from hfgen.batch.input import Reading
+    from hfgen.batch.rows.input import Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,10 +37,10 @@ def reading(given: Mapping[str, Any]) -> "Reading":
     Raises:
         UsageError: They contradict each other.
     """
-    from hfgen.batch.asking import Asking  # noqa: PLC0415 - for batches only
-    from hfgen.batch.input import Reading  # noqa: PLC0415
-    from hfgen.batch.shard import Shard  # noqa: PLC0415
-    from hfgen.batch.template import Template  # noqa: PLC0415
+    from hfgen.batch.rows.asking import Asking  # noqa: PLC0415 - for batches only
+    from hfgen.batch.rows.input import Reading  # noqa: PLC0415
+    from hfgen.batch.rows.shard import Shard  # noqa: PLC0415
+    from hfgen.batch.rows.template import Template  # noqa: PLC0415
 
     template = Template.parse(given["template"]) if given["template"] else None
     return Reading(

@@ -18,8 +18,8 @@ from hfgen.cli.wording import FLAGS, worded
 from hfgen.errors import HfgenError, UsageError
 
 if TYPE_CHECKING:
-    from hfgen.batch.input import Reading
-    from hfgen.batch.sidecar import Source
+    from hfgen.batch.journal.sidecar import Source
+    from hfgen.batch.rows.input import Reading
     from hfgen.batch.tally import Tally
     from hfgen.cli.batch_board import Board
 
@@ -148,7 +148,7 @@ def _sum_up(out: str, tally: "Tally", *, quiet: bool) -> None:
 
 async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally: "Tally", board: "Board") -> None:
     """Answer all rows, while somebody watches."""
-    from hfgen.batch.input import Rows  # noqa: PLC0415 - for this command only
+    from hfgen.batch.rows.input import Rows  # noqa: PLC0415 - for this command only
     from hfgen.batch.running import run  # noqa: PLC0415 - brings the network along
 
     source = replace(await asyncio.to_thread(_source, place), asked=_reads(given))
@@ -176,7 +176,7 @@ async def _watched(place: str, read: "Reading", given: Mapping[str, Any], tally:
 
 def _source(place: str) -> "Source":
     """What the input is, for the sidecar; one that can be read only once has no hash."""
-    from hfgen.batch.sidecar import Source  # noqa: PLC0415 - as above
+    from hfgen.batch.journal.sidecar import Source  # noqa: PLC0415 - as above
 
     file = Path(place).expanduser()
     return Source.of_file(file) if place != "-" and file.is_file() else Source("stdin" if place == "-" else place)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.input import Jobs, Reading
 from hfgen.batch.job import Job
+from hfgen.batch.rows.input import Jobs, Reading
 from hfgen.cli.batch_board import dollars
 from hfgen.cli.terminal import aside, harmless, is_terminal
 from hfgen.errors import HfgenError, UsageError
@@ -127,8 +127,8 @@ async def _estimate(
 
 async def _cost(prompts: int, answers: int, asked: Mapping[str, Any], session: "Session") -> str:
     """By the router's prices; `$?` where nobody tells."""
-    from hfgen.batch.allowance import Need  # noqa: PLC0415 - with the network
-    from hfgen.batch.spending import Cost, Prices  # noqa: PLC0415
+    from hfgen.batch.pacing.allowance import Need  # noqa: PLC0415 - with the network
+    from hfgen.batch.pacing.spending import Cost, Prices  # noqa: PLC0415
     from hfgen.hub.offers import offers_of  # noqa: PLC0415
 
     model, _, provider = (asked["model"] or "").partition(":")

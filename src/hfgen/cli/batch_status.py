@@ -10,8 +10,8 @@ from hfgen.cli.terminal import harmless
 from hfgen.errors import UsageError
 
 if TYPE_CHECKING:
-    from hfgen.batch.lock import Holder
-    from hfgen.batch.status import Status
+    from hfgen.batch.journal.lock import Holder
+    from hfgen.batch.journal.status import Status
 
 _RUNNING: Final = "running"
 
@@ -21,8 +21,8 @@ _RUNNING: Final = "running"
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
 def command(output: str, *, as_json: bool) -> None:
     """Say how the batch that writes OUTPUT stands: how many rows, how fast, at what cost, whether it still runs."""
-    from hfgen.batch.lock import Lock  # noqa: PLC0415 - for this command only
-    from hfgen.batch.status import read  # noqa: PLC0415
+    from hfgen.batch.journal.lock import Lock  # noqa: PLC0415 - for this command only
+    from hfgen.batch.journal.status import read  # noqa: PLC0415
 
     status = read(output)
     if status is None:

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hfgen.batch.bad_row import BadRow
-from hfgen.batch.input import Jobs, Reading
 from hfgen.batch.job import Job, Url
 from hfgen.batch.result import Failure, Response, Result
+from hfgen.batch.rows.input import Jobs, Reading
 from hfgen.errors import UsageError
 from hfgen.gateway.batch_store import Batch, LineFault, State
 from hfgen.gateway.file_store import FileStore

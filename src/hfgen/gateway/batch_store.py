@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from hfgen.batch.durable import replace
 from hfgen.batch.job import Url
+from hfgen.batch.journal.durable import replace
 from hfgen.openai_api.refusal import Refusal
 
 State: TypeAlias = Literal[

@@ -14,13 +14,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hfgen.batch import status as statuses
 from hfgen.batch.answerer import Answerer
-from hfgen.batch.budget import Budget
 from hfgen.batch.ends import JobStopped
-from hfgen.batch.input import Jobs, Reading
-from hfgen.batch.lock import Lock
-from hfgen.batch.pace import Pace
+from hfgen.batch.journal import status as statuses
+from hfgen.batch.journal.lock import Lock
+from hfgen.batch.pacing.budget import Budget
+from hfgen.batch.pacing.pace import Pace
+from hfgen.batch.rows.input import Jobs, Reading
 from hfgen.batch.runner import Engine, Runner
 from hfgen.batch.running import run
 from hfgen.batch.setting import Setting

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Literal, TypeAlias
 
 import msgspec
 
-from hfgen.batch.durable import replace
+from hfgen.batch.journal.durable import replace
 from hfgen.openai_api.refusal import Refusal
 
 Purpose: TypeAlias = Literal["batch", "batch_output"]
