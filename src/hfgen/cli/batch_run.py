@@ -106,7 +106,7 @@ def command(place: str, **given: Any) -> None:
 
 
 def _run(place: str, given: Mapping[str, Any]) -> None:
-    from hfgen.batch import status  # noqa: PLC0415 - for this command only
+    from hfgen.batch.journal import status  # noqa: PLC0415 - for this command only
     from hfgen.batch.tally import Tally  # noqa: PLC0415
     from hfgen.cli.batch_board import board_for, counted  # noqa: PLC0415
 
