@@ -95,6 +95,45 @@ async def test_every_row_of_a_file_is_answered_in_another_file(tmp_path: Path) -
     assert len(talker.asked) == 3
 
 
+async def test_a_batch_tells_its_model_and_the_tokens_of_all_its_answers(tmp_path: Path) -> None:
+    async def counts(visit: Visit) -> None:
+        if visit.method == "GET":
+            await Talker("fine")(visit)
+            return
+        name = json.loads(visit.body)["model"]
+        await visit.answer(
+            json.dumps(
+                {
+                    "model": name,
+                    "choices": [{"index": 0, "message": {"content": "fine"}, "finish_reason": "stop"}],
+                    "usage": {
+                        "prompt_tokens": 5,
+                        "completion_tokens": 7,
+                        "prompt_tokens_details": {"cached_tokens": 2},
+                        "completion_tokens_details": {"reasoning_tokens": 3},
+                    },
+                }
+            ).encode()
+        )
+
+    def asks(name: str, model: str) -> str:
+        return line(name, model=model, messages=[{"role": "user", "content": "?"}])
+
+    async with called(tmp_path, counts) as caller:
+        begun = await caller.begin(asks("a", "one"), asks("b", "one"))
+        assert (begun["model"], begun["usage"]) == (None, None)
+        of_one = await caller.until(begun)
+        of_two = await caller.until(await caller.begin(asks("a", "one"), asks("b", "two")))
+    assert (of_one["model"], of_two["model"]) == ("one", None)
+    assert of_one["usage"] == {
+        "input_tokens": 10,
+        "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens": 14,
+        "output_tokens_details": {"reasoning_tokens": 6},
+        "total_tokens": 24,
+    }
+
+
 async def test_rows_that_fail_are_in_a_file_of_their_own(tmp_path: Path) -> None:
     async def picky(visit: Visit) -> None:
         if b"say b" in visit.body:

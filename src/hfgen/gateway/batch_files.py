@@ -11,8 +11,9 @@ from hfgen.batch.job import Job, Url
 from hfgen.batch.result import Failure, Response, Result
 from hfgen.batch.rows.input import Jobs, Reading
 from hfgen.errors import UsageError
-from hfgen.gateway.batch_store import Batch, LineFault, State
+from hfgen.gateway.batch_store import Batch, Cached, LineFault, State, Thought, Tokens
 from hfgen.gateway.file_store import FileStore
+from hfgen.openai_types import UsageInfo, usage_of
 
 _READING: Final = Reading(form="openai")
 _MOST_ROWS: Final = 100_000
@@ -32,6 +33,15 @@ class Made(NamedTuple):
     failures: int
     output_file_id: str | None
     error_file_id: str | None
+    model: str | None
+    usage: Tokens
+
+
+class _Answer(msgspec.Struct):
+    """What of an answer counts for the whole batch."""
+
+    model: str | None = None
+    usage: UsageInfo | None = None
 
 
 class _Line(msgspec.Struct):
@@ -41,6 +51,9 @@ class _Line(msgspec.Struct):
     custom_id: str
     response: Response | None
     error: Failure | None
+
+
+_answer: Final = msgspec.json.Decoder(_Answer).decode
 
 
 def look_through(file: Path, endpoint: Url) -> tuple[int, tuple[LineFault, ...]]:
@@ -82,23 +95,53 @@ def write_files(store: FileStore, batch: Batch, state: State, journal: Path, sou
     output_id, output = store.new()
     error_id, errors = store.new()
     found: set[int] = set()
-    answers = failures = 0
+    total = _Total()
+    failures = 0
     with output.open("wb") as good, errors.open("wb") as bad:
         for result in _recorded(journal):
             found.add(result.hfgen.row)
-            answers += result.ok
-            failures += not result.ok
+            if result.ok and result.response is not None:
+                total.add(result.response)
+            else:
+                failures += 1
             (good if result.ok else bad).write(_line(result.id, result.custom_id, result.response, result.error))
         for job in _missing(source, found):
             failures += 1
             bad.write(_line(f"batch_req_{batch.id[-12:]}{job.row:012x}", job.custom_id, None, _UNASKED[state]))
-    name = batch.id
-    return Made(
-        answers,
-        failures,
-        _kept(store, output_id, f"{name}_output.jsonl", batch.owner, answers),
-        _kept(store, error_id, f"{name}_error.jsonl", batch.owner, failures),
-    )
+    output_file = _kept(store, output_id, f"{batch.id}_output.jsonl", batch.owner, total.answers)
+    error_file = _kept(store, error_id, f"{batch.id}_error.jsonl", batch.owner, failures)
+    return Made(total.answers, failures, output_file, error_file, total.model, total.tokens)
+
+
+class _Total:
+    """Of all answers: how many, of which models, and the tokens that they took."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+        self._models: set[str | None] = set()
+        self._input = self._cached = self._output = self._reasoning = 0
+
+    def add(self, response: Response) -> None:
+        """One more."""
+        answer = _answer(response.body)
+        usage = usage_of(answer.usage or UsageInfo())
+        self.answers += 1
+        self._models.add(answer.model)
+        self._input += usage.prompt_tokens
+        self._cached += usage.cached_tokens
+        self._output += usage.completion_tokens
+        self._reasoning += usage.reasoning_tokens
+
+    @property
+    def model(self) -> str | None:
+        """That all are of, None where they are of several."""
+        return next(iter(self._models)) if len(self._models) == 1 else None
+
+    @property
+    def tokens(self) -> Tokens:
+        """Of all."""
+        total = self._input + self._output
+        return Tokens(self._input, Cached(self._cached), self._output, Thought(self._reasoning), total)
 
 
 def _kept(store: FileStore, file_id: str, filename: str, owner: str, rows: int) -> str | None:

@@ -41,6 +41,28 @@ class Counts(msgspec.Struct, frozen=True):
     failed: int = 0
 
 
+class Cached(msgspec.Struct, frozen=True):
+    """Of the tokens that went in."""
+
+    cached_tokens: int = 0
+
+
+class Thought(msgspec.Struct, frozen=True):
+    """Of the tokens that came out."""
+
+    reasoning_tokens: int = 0
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """What all answers took (openai-python types/batch_usage.py)."""
+
+    input_tokens: int = 0
+    input_tokens_details: Cached = Cached()
+    output_tokens: int = 0
+    output_tokens_details: Thought = Thought()
+    total_tokens: int = 0
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as OpenAI's server describes it (openai-python types/batch.py), and whose it is."""
 
@@ -55,6 +77,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     error_file_id: str | None = None
     faults: tuple[LineFault, ...] = ()
     request_counts: Counts = Counts()
+    model: str | None = None
+    """That all answers are of, where they are of one."""
+    usage: Tokens | None = None
     metadata: dict[str, str] | None = None
     times: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     owner: str = ""

@@ -180,6 +180,8 @@ class BatchWork:
             request_counts=counts,
             output_file_id=made.output_file_id,
             error_file_id=made.error_file_id,
+            model=made.model,
+            usage=made.usage,
         )
         self.store.put(ended)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from msgspec.structs import replace
 
@@ -21,7 +21,7 @@ from hfgen.transport.course import COURSE, Course
 from hfgen.transport.failures import died_unanswered, failure
 from hfgen.transport.fetching import LONGEST, Resolve, Way, bounded, checked, impatient, resolve, unfetched
 from hfgen.transport.proxies import checked_proxy, is_socks, proxy_for
-from hfgen.transport.reading import HttpAnswer, error_body
+from hfgen.transport.reading import HttpAnswer, ask_for_less, error_body
 from hfgen.transport.redirects import redirect
 from hfgen.transport.silence import HeadWait
 from hfgen.wire import Body, Head, Heard, Target, WireRequest, origin_of
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _MOST_REDIRECTS: Final = 3
 _MOST_STALE: Final = 3
 _LARGEST_BODY: Final = 64 * 2**20
-_RECV: Final = 2**16
 
 if TYPE_CHECKING:
     _Door: TypeAlias = "Callable[[str], Awaitable[tuple[aiohttp.ClientSession, str | None]]]"
@@ -233,7 +232,7 @@ class _Opening:
         try:
             if not 200 <= self._response.status < 300:  # noqa: PLR2004 - whatever is no success, unfollowed redirects too
                 raise await _refused(self._response)
-            _ask_for_less(self._response)
+            ask_for_less(self._response)
             self._answer = HttpAnswer(self._response, limits, target.name, wait.since, request.largest)
         except BaseException:
             _leave(self._response)
@@ -279,21 +278,6 @@ async def _refused(response: "aiohttp.ClientResponse") -> HfgenError:
         return error_of_answer(response.status, headers, body, url=str(response.url))
     except ValueError:  # an address in `Location` that is none
         return ServerError("the server redirects to nowhere", status=response.status)
-
-
-def _ask_for_less(response: "aiohttp.ClientResponse") -> None:
-    """64 KiB for each `recv` in place of 256: the larger buffer is mapped anew each time, some 14 µs a paced token.
-
-    And let the body's buffer ask for more once it is empty, not at each HTTP chunk, hence token, that is taken from it:
-    that costs 2 µs each, and all that is held is taken at once. Neither attribute is a documented one: a transport
-    without it (TLS, uvloop) is left as it is.
-    """
-    transport: Any = response.connection.transport if response.connection is not None else None
-    if hasattr(transport, "max_size"):
-        transport.max_size = _RECV
-    content: Any = response.content
-    if hasattr(content, "_low_water"):
-        content._low_water = 1  # noqa: SLF001
 
 
 def _leave(response: "aiohttp.ClientResponse") -> None:
